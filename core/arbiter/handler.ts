@@ -1,0 +1,186 @@
+/**
+ * What a worker's native server calls for each request: the application, counted, logged, and told to close when the worker leaves.
+ * The hot path: nothing is made per request that the settings do not ask for.
+ */
+import { createGateway, type Exchange } from "../gateway/gateway.ts";
+import { getHeader } from "../gateway/header_list.ts";
+import { splitTarget, type TargetRules } from "../gateway/target.ts";
+import type { App, FetchHandler, HeaderList, ServerInfo } from "../gateway/types.ts";
+import type { Log } from "../logging/record.ts";
+import type { Settings } from "../settings/table.ts";
+import { VERSION } from "../version.ts";
+import { stackOf, thrownText } from "./app_load_error.ts";
+import type { Application } from "./application.ts";
+import { checkAnswer, withHeader } from "./fetch_answer.ts";
+import type { Address, NativeHandler } from "./listener.ts";
+import type { WorkerSystem } from "./process.ts";
+import type { RequestLog } from "./request_log.ts";
+import { type Door, enter, leave, type Traffic } from "./traffic.ts";
+
+export interface Handling {
+  readonly system: Pick<WorkerSystem, "rawUrls" | "checkHeaders">;
+  readonly settings: Settings;
+  readonly address: Address;
+  readonly door: Door;
+  readonly traffic: Traffic;
+  readonly log: Log;
+  readonly requestLog: RequestLog | null;
+  readonly multiprocess: boolean;
+}
+
+export interface Handler {
+  readonly handler: NativeHandler;
+  /** If the body of `response` is a stream, has `run` called just before it ends, and says true. Absent where nobody can tell. */
+  readonly whenEnding?: (response: Response, run: () => void) => boolean;
+}
+
+export function createHandler(application: Application, handling: Handling): Handler {
+  return application.kind === "tsgi" ? tsgiHandler(application.app, handling) : fetchHandler(application.fetch, handling);
+}
+
+const SOFTWARE = "tsgi";
+
+function tsgiHandler(app: App, { settings, address, door, traffic, log, requestLog, multiprocess }: Handling): Handler {
+  const streams = new WeakMap<Response, Note>();
+  const notes = new WeakMap<Exchange, Note>();
+  const gateway = createGateway(app, {
+    server: serverInfo(address, multiprocess),
+    responseHeaders: settings.serverHeader ? SERVER_HEADER : [],
+    print: (lines) => print(log, lines),
+    streaming,
+    finished: requestLog === null ? finished : finishedAndLogged,
+  });
+  return { handler: requestLog === null ? handler : timed, whenEnding };
+
+  function handler(request: Request, platform: unknown): Response | Promise<Response> {
+    enter(traffic, door);
+    const answer = gateway(request, platform);
+    return door.closing ? closing(answer) : answer;
+  }
+
+  /** The clock is read before the application runs; the platform is needed for the peer's address. */
+  function timed(request: Request, platform: unknown): Response | Promise<Response> {
+    arrivals.set(request, { since: performance.now(), platform });
+    return handler(request, platform);
+  }
+
+  function finished(exchange: Exchange): void {
+    leave(traffic, door);
+    notes.get(exchange)?.whenEnding?.();
+  }
+
+  function finishedAndLogged(exchange: Exchange): void {
+    const write = notes.get(exchange)?.write ?? begin(exchange);
+    write(exchange.bytes);
+    finished(exchange);
+  }
+
+  function streaming(exchange: Exchange, response: Response): void {
+    const note: Note = { whenEnding: null, write: requestLog === null ? null : begin(exchange) };
+    streams.set(response, note);
+    notes.set(exchange, note);
+  }
+
+  function whenEnding(response: Response, run: () => void): boolean {
+    const note = streams.get(response);
+    if (note === undefined) return false;
+    note.whenEnding = run;
+    return true;
+  }
+
+  function begin({ request, environ, status, headers }: Exchange): (bytes: number | null) => void {
+    const { since, platform } = arrivals.get(request)!;
+    return requestLog!.begin({ since, platform, request, environ, status: status === null ? 0 : Number(status.slice(0, 3)), responseHeader: (name) => getHeader(headers ?? [], name) ?? null });
+  }
+}
+
+/** What is kept of an exchange whose response is a stream, until that has ended. */
+interface Note {
+  whenEnding: (() => void) | null;
+  readonly write: ((bytes: number | null) => void) | null;
+}
+
+const SERVER_HEADER: HeaderList = [["Server", SOFTWARE]];
+const arrivals = new WeakMap<Request, { readonly since: number; readonly platform: unknown }>();
+
+/** The listener's address, which the native server does not know: it thinks it serves somewhere else. */
+function serverInfo(address: Address, multiprocess: boolean): ServerInfo {
+  const common = { software: `${SOFTWARE}/${VERSION}`, urlScheme: "http", multiprocess } as const;
+  if (address.kind !== "tcp") return common;
+  return { ...common, serverName: address.host.includes(":") ? `[${address.host}]` : address.host, serverPort: address.port };
+}
+
+/** What the application wrote to `tsgi.errors`, and what the gateway says of its mistakes: the first line, and the rest below it. */
+function print(log: Log, lines: string): void {
+  const end = lines.indexOf("\n");
+  if (end < 0) log("error", "application", { text: lines });
+  else log("error", "application", { text: lines.slice(0, end), detail: lines.slice(end + 1) });
+}
+
+function closing(answer: Response | Promise<Response>): Response | Promise<Response> {
+  return answer instanceof Response ? withHeader(answer, "connection", "close") : answer.then((response) => withHeader(response, "connection", "close"));
+}
+
+function fetchHandler(fetch: FetchHandler, { system, settings, door, traffic, log, requestLog }: Handling): Handler {
+  const rules: TargetRules = { raw: system.rawUrls, scheme: "http" };
+  return { handler: requestLog === null ? handler : logged };
+
+  function handler(request: Request, platform: unknown): Response | Promise<Response> {
+    enter(traffic, door);
+    let answer: unknown;
+    try {
+      answer = splitTarget(request.url, request, rules) < 0 ? plain(400, "Bad Request") : fetch(request, platform);
+    } catch (error) {
+      return failed(error, request, platform);
+    }
+    if (answer instanceof Response) return settled(answer, request, platform);
+    return Promise.resolve(answer).then((response) => settled(response, request, platform), (error) => failed(error, request, platform));
+  }
+
+  function logged(request: Request, platform: unknown): Response | Promise<Response> {
+    const since = performance.now();
+    const answer = handler(request, platform);
+    return answer instanceof Response ? noted(answer) : answer.then(noted);
+
+    function noted(response: Response): Response {
+      const finish = requestLog!.begin({ since, request, platform, status: response.status, responseHeader: (name) => response.headers.get(name) });
+      const length = response.headers.get("content-length");
+      finish(length === null ? null : Number(length));
+      return response;
+    }
+  }
+
+  function settled(answer: unknown, request: Request, platform: unknown): Response {
+    try {
+      checkAnswer(answer);
+      system.checkHeaders(answer);
+    } catch (error) {
+      return failed(error, request, platform);
+    }
+    return ended(answer, request, platform);
+  }
+
+  function failed(error: unknown, request: Request, platform: unknown): Response {
+    const stack = stackOf(error);
+    log("error", "request-error", { method: request.method, path: request.url, reason: thrownText(error), ...(stack === undefined ? {} : { stack }) });
+    return ended(plain(500, "Internal Server Error"), request, platform);
+  }
+
+  function ended(answer: Response, request: Request, platform: unknown): Response {
+    // An answer may go on reading the request's body, and Deno's shutdown would break that: there the server tells when all is done.
+    const { completed } = platform as { readonly completed?: Promise<void> };
+    if (completed !== undefined && request.method !== "GET" && request.method !== "HEAD") completed.then(done, done);
+    else done();
+    if (answer.status === 101) return answer; // An upgraded connection: Deno ends its server if it gets another Response.
+    const response = settings.serverHeader && !answer.headers.has("server") ? withHeader(answer, "server", SOFTWARE) : answer;
+    return door.closing ? withHeader(response, "connection", "close") : response;
+  }
+
+  function done(): void {
+    leave(traffic, door);
+  }
+}
+
+function plain(status: number, text: string): Response {
+  return new Response(text, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
+}

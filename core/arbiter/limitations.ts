@@ -1,0 +1,20 @@
+/** What cannot be done of what the settings ask for, a sentence each. Said once, when the first worker has loaded. */
+import { type Settings, TABLE } from "../settings/table.ts";
+import type { Application } from "./application.ts";
+
+/** Empty where everything asked for is done. What nobody asked for is in DESIGN.md only. */
+export function limitations(settings: Settings, kind: Application["kind"]): readonly string[] {
+  const found: string[] = [];
+  const asksForKeepAlive = settings.keepAlive > 0 && settings.keepAlive !== TABLE.keepAlive.default;
+  if (asksForKeepAlive && settings.runtime === "bun" && kind === "fetch") {
+    found.push(
+      `--keep-alive ${settings.keepAlive} is not kept for a Fetch handler on Bun: it cannot be told a stream from a whole answer, ` +
+        "so idle connections are closed after 255 s",
+    );
+  }
+  if (asksForKeepAlive && settings.runtime === "deno" && settings.bind.some((address) => address.kind === "unix")) {
+    found.push(`--keep-alive ${settings.keepAlive} is not kept on unix sockets with Deno: it closes no idle connections, and the kernel does not tell which are`);
+  }
+  if (settings.lint && kind === "fetch") found.push("--lint checks nothing here: a Fetch handler is no TSGI application");
+  return found;
+}

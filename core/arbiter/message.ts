@@ -1,0 +1,40 @@
+/** What the arbiter and its workers say to each other, as JSON over the IPC channel. Descriptors travel beside it, announced here. */
+import type { Settings } from "../settings/table.ts";
+import type { Address, ListenMode } from "./listener.ts";
+
+/** One address to serve. In `slots` and `shared` mode a descriptor comes along, in the order of the list. */
+export interface Place {
+  readonly address: Address;
+  readonly mode: ListenMode;
+}
+
+export type ToWorker =
+  | {
+    readonly type: "start";
+    readonly id: number;
+    readonly slot: number;
+    readonly generation: number;
+    readonly settings: Settings;
+    /** Whether another process serves the same application: environ's `tsgi.multiprocess`. */
+    readonly multiprocess: boolean;
+  }
+  | { readonly type: "listen"; readonly slot: number; readonly places: readonly Place[] }
+  | { readonly type: "unlisten"; readonly slot: number };
+
+export type FromWorker =
+  /** The process runs and can be told things. */
+  | { readonly type: "hello" }
+  /** The application is loaded and started. */
+  | { readonly type: "ready" }
+  /** It could not be: the worker ends with `exitCode`, 3 or 4 as in gunicorn. */
+  | { readonly type: "failed"; readonly exitCode: 3 | 4; readonly reason: string }
+  /** The native server does not take an inherited socket here: see the fallback in DESIGN.md. */
+  | { readonly type: "cannot-adopt"; readonly reason: string }
+  | { readonly type: "listening"; readonly slot: number }
+  | { readonly type: "beat"; readonly inFlight: number; readonly handled: number }
+  /** At its limit of connections, or below it again. */
+  | { readonly type: "full"; readonly full: boolean }
+  /** It goes on serving, but wants a successor; `faulty` if something in it broke. */
+  | { readonly type: "tired"; readonly faulty: boolean }
+  /** It was told to go, by the arbiter or by somebody else, and has stopped accepting. */
+  | { readonly type: "leaving" };

@@ -1,0 +1,107 @@
+/**
+ * The process port: what core asks of the operating system. Implemented once for Deno and Bun in runtimes/process.ts.
+ */
+import type { Loader } from "./application.ts";
+import type { Address, Hold, NativeHandler, Served } from "./listener.ts";
+import type { FromWorker, ToWorker } from "./message.ts";
+
+/** Milliseconds on a monotonic clock whose zero means nothing. */
+export type Millis = number;
+
+export type Signal =
+  | "HUP" | "INT" | "QUIT" | "TERM" | "ABRT" | "KILL" | "USR1" | "USR2" | "TTIN" | "TTOU" | "WINCH" | "CHLD";
+
+/** How a process ended: an exit code, or the signal that ended it. */
+export interface Ending {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** A worker process as the arbiter holds it. */
+export interface Child {
+  readonly pid: number;
+  /** Lost without a word if the process has gone: its exit is reported anyway. */
+  send(message: ToWorker): void;
+  /** Hands descriptors over; the worker takes them, in order, when the message that announces them arrives. */
+  hand(descriptors: readonly number[]): void;
+  /** No error if the process has gone. */
+  kill(signal: Signal): void;
+}
+
+export interface SpawnOptions {
+  readonly title: string;
+  /** The runtime to run on: the arbiter's own, or another. */
+  readonly runtime: "deno" | "bun";
+  readonly env: Readonly<Record<string, string>>;
+  readonly directory: string;
+  readonly appDirectory: string;
+  readonly onMessage: (message: FromWorker) => void;
+  /** Exactly once, after the last message. */
+  readonly onExit: (ending: Ending) => void;
+}
+
+export interface Timer {
+  stop(): void;
+}
+
+/** What the arbiter asks of the system. */
+export interface ArbiterSystem {
+  readonly pid: number;
+  now(): Millis;
+  every(period: Millis, run: () => void): Timer;
+  wait(time: Millis): Promise<void>;
+  onSignal(signal: Signal, run: () => void): void;
+  readonly hold: Hold;
+  /** Throws when the system gives no process. */
+  spawn(options: SpawnOptions): Child;
+}
+
+/** What a worker asks of the system. */
+export interface WorkerSystem {
+  readonly pid: number;
+  now(): Millis;
+  every(period: Millis, run: () => void): Timer;
+  wait(time: Millis): Promise<void>;
+  onSignal(signal: Signal, run: () => void): void;
+  onMessage(run: (message: ToWorker) => void): void;
+  /** The arbiter has gone. */
+  onOrphaned(run: () => void): void;
+  /** An exception or rejection that nobody caught; the process goes on. */
+  onFault(run: (kind: "exception" | "rejection", error: unknown) => void): void;
+  send(message: FromWorker): void;
+  /** The descriptors that came with the message at hand, in order. */
+  takeDescriptors(count: number): number[];
+  /** Serves a listening socket that was handed over. */
+  adopt(descriptor: number, options: ServeOptions): Promise<Served>;
+  /** Binds and serves an address of one's own, beside others that do. */
+  bind(address: Address, options: ServeOptions & { readonly backlog: number }): Promise<Served>;
+  /** Throws the reason why inherited sockets cannot be served here. */
+  selfTest(): Promise<void>;
+  readonly loader: Loader;
+  closeDescriptor(descriptor: number): void;
+  /** Opens a log: a path, or `-` for the standard stream of its kind. */
+  openLog(target: string, kind: "errors" | "access"): LogTarget;
+  /** Whether `request.url` is the client's raw text, to be compared with the Host header. */
+  readonly rawUrls: boolean;
+  /** Throws for a header of a Fetch handler's response that would end or desynchronise the native server. */
+  checkHeaders(response: Response): void;
+  /** Ends the process when everything said has been sent and written. */
+  exit(code: number): void;
+}
+
+export interface LogTarget {
+  /** Appends a line. Never throws: a log stops nothing. */
+  write(line: string): void;
+  reopen(): void;
+  close(): void;
+}
+
+export interface ServeOptions {
+  readonly handler: NativeHandler;
+  /** Answers when the handler threw, which it never does: the last line of defence. */
+  readonly onError: (error: unknown) => Response;
+  /** Seconds. */
+  readonly keepAlive: number;
+  /** If the body of `response` is a stream, has `run` called just before it ends, and says true; absent where nobody can tell. */
+  readonly whenEnding?: (response: Response, run: () => void) => boolean;
+}

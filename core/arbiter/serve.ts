@@ -1,0 +1,252 @@
+/**
+ * Carries out what a worker decides, and tells it what happened: loads the application, serves it at the places it is told, and ends.
+ */
+import { createLogger } from "../logging/logger.ts";
+import type { Log } from "../logging/record.ts";
+import type { Settings } from "../settings/table.ts";
+import { stackOf, thrownText } from "./app_load_error.ts";
+import { type Application, AppLoadError, loadApplication } from "./application.ts";
+import { createHandler, type Handling } from "./handler.ts";
+import { limitations } from "./limitations.ts";
+import type { Served } from "./listener.ts";
+import type { Place, ToWorker } from "./message.ts";
+import type { LogTarget, WorkerSystem } from "./process.ts";
+import { requestLog as openRequestLog } from "./request_log.ts";
+import { WORKER_SIGNALS } from "./signals.ts";
+import type { Door, Traffic } from "./traffic.ts";
+import { step, worker, type WorkerEffect, type WorkerEvent, type WorkerState } from "./worker.ts";
+
+/** A beat is missed twice before anybody worries: see SILENT in arbiter.ts. */
+const BEAT = 500;
+
+type Start = Extract<ToWorker, { type: "start" }>;
+
+/** Runs this process as a worker until the process ends. */
+export function serve(system: WorkerSystem): void {
+  let running: Running | null = null;
+  system.onMessage((message) => {
+    if (message.type === "start") running ??= run(system, message);
+    else running?.told(message);
+  });
+  for (const signal of WORKER_SIGNALS) {
+    system.onSignal(signal, () => {
+      if (running) running.tell({ type: "signalled", signal, at: system.now() });
+      else if (signal === "TERM" || signal === "QUIT") system.exit(0);
+    });
+  }
+  system.onOrphaned(() => {
+    if (running) running.tell({ type: "orphaned", at: system.now() });
+    else system.exit(0);
+  });
+  system.send({ type: "hello" });
+}
+
+interface Running {
+  readonly tell: (event: WorkerEvent) => void;
+  readonly told: (message: ToWorker) => void;
+}
+
+/** A place this worker listens at, with its native server. */
+interface Open {
+  readonly slot: number;
+  readonly door: Door;
+  readonly served: Served;
+}
+
+function run(system: WorkerSystem, start: Start): Running {
+  const { settings } = start;
+  const { log, errors, access } = openLogs(system, start);
+  const traffic: Traffic = { inFlight: 0, handled: 0, limit: settings.workerConnections, full: false, onFull: (full) => tell({ type: "counted", full, at: system.now() }) };
+  const requestLog = access === null ? null : openRequestLog(access, settings, system.pid);
+  const open: Open[] = [];
+  let application: Application | null = null;
+  let closing = false;
+  let state: WorkerState = worker(system.pid, system.now());
+  const waiting: WorkerEvent[] = [];
+  const orders: Extract<ToWorker, { type: "listen" }>[] = [];
+  let stepping = false;
+
+  system.onFault((kind, error) => tell({ type: "faulted", kind, ...explain(error), at: system.now() }));
+  system.every(BEAT, () => tell({ type: "ticked", inFlight: traffic.inFlight, handled: traffic.handled, at: system.now() }));
+  tell({ type: "started", gracefulTimeout: settings.gracefulTimeout * 1000, at: system.now() });
+  return { tell, told };
+
+  function told(message: ToWorker): void {
+    if (message.type === "listen") {
+      orders.push(message);
+      tell({ type: "told-to-listen", slot: message.slot, at: system.now() });
+    } else if (message.type === "unlisten") tell({ type: "told-to-let-go", slot: message.slot, at: system.now() });
+  }
+
+  function tell(event: WorkerEvent): void {
+    waiting.push(event);
+    if (stepping) return;
+    stepping = true;
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      const [after, effects] = step(state, next);
+      state = after;
+      for (const effect of effects) carryOut(effect);
+    }
+    stepping = false;
+  }
+
+  function carryOut(effect: WorkerEffect): void {
+    switch (effect.type) {
+      case "load":
+        return void load();
+      case "listen":
+        return void listen(orders.shift()!);
+      case "let-go":
+        return void letGo(effect.slot);
+      case "pause":
+        return open.forEach((o) => o.served.pause());
+      case "resume":
+        return open.forEach((o) => o.served.resume());
+      case "announce-close":
+        closing = true;
+        return open.forEach((o) => (o.door.closing = true));
+      case "leave":
+        return void leaveSoon(open);
+      case "close":
+        return void close(effect.deadline);
+      case "report":
+        return system.send(effect.message);
+      case "log":
+        return log(effect.level, effect.event, effect.fields);
+      case "exit":
+        errors.close();
+        access?.close();
+        return system.exit(effect.code);
+    }
+  }
+
+  async function load(): Promise<void> {
+    try {
+      const [loaded] = await Promise.all([begin(system, settings, log), tryAdoption()]);
+      application = loaded;
+      if (start.slot === 0 && start.generation === 1) for (const text of limitations(settings, loaded.kind)) log("warning", "limitation", { text });
+      tell({ type: "loaded", at: system.now() });
+    } catch (error) {
+      const exitCode = error instanceof AppLoadError ? error.exitCode : 3;
+      tell({ type: "load-failed", exitCode, ...explain(error), at: system.now() });
+    }
+  }
+
+  async function tryAdoption(): Promise<void> {
+    if (settings.reusePort) return;
+    try {
+      await system.selfTest();
+    } catch (error) {
+      system.send({ type: "cannot-adopt", reason: explain(error).reason });
+    }
+  }
+
+  async function listen({ slot, places }: Extract<ToWorker, { type: "listen" }>): Promise<void> {
+    try {
+      const descriptors = system.takeDescriptors(places.filter((p) => p.mode !== "reuse-port").length);
+      await Promise.all(places.map((place) => openPlace(slot, place, place.mode === "reuse-port" ? null : descriptors.shift()!)));
+      tell({ type: "listened", slot, at: system.now() });
+    } catch (error) {
+      tell({ type: "listen-failed", slot, own: slot === start.slot, reason: explain(error).reason, at: system.now() });
+    }
+  }
+
+  async function openPlace(slot: number, place: Place, descriptor: number | null): Promise<void> {
+    const door: Door = { inFlight: 0, closing };
+    const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, multiprocess: start.multiprocess };
+    const options = { ...createHandler(application!, handling), onError: refuse, keepAlive: settings.keepAlive };
+    const served = descriptor === null
+      ? await system.bind(place.address, { ...options, backlog: settings.backlog })
+      : await system.adopt(descriptor, options).finally(() => system.closeDescriptor(descriptor));
+    const one: Open = { slot, door, served };
+    open.push(one);
+    served.ended.then((reason) => {
+      const at = open.indexOf(one);
+      if (at >= 0) open.splice(at, 1);
+      if (reason !== undefined) tell({ type: "server-ended", reason: explain(reason).reason, at: system.now() });
+    });
+    if (closing) served.leave();
+    else if (traffic.full) served.pause();
+  }
+
+  /** The owner of a slot we covered is back: what came to us through it is still answered. */
+  async function letGo(slot: number): Promise<void> {
+    const covered = open.filter((o) => o.slot === slot);
+    for (const one of covered) {
+      open.splice(open.indexOf(one), 1);
+      one.door.closing = true;
+      one.served.leave();
+    }
+    const since = system.now();
+    const limit = settings.gracefulTimeout * 1000;
+    do await system.wait(BEAT); while (covered.some((o) => o.door.inFlight > 0) && system.now() - since < limit);
+    await Promise.all(covered.map((o) => o.served.close(limit)));
+  }
+
+  /** Connections that are in the queue already are accepted in the next turns of the loop: nobody else will take them at the end. */
+  async function leaveSoon(places: readonly Open[]): Promise<void> {
+    const all = [...places];
+    await system.wait(20);
+    for (const one of all) one.served.leave();
+    tell({ type: "left", at: system.now() });
+  }
+
+  async function close(deadline: number): Promise<void> {
+    const begun = system.now();
+    await Promise.all([...open].map((o) => o.served.close(deadline)));
+    await end(application, Math.max(100, deadline - (system.now() - begun)));
+    tell({ type: "closed", at: system.now() });
+  }
+
+  async function end(loaded: Application | null, limit: number): Promise<void> {
+    try {
+      await Promise.race([loaded?.shutdown?.(), system.wait(limit)]);
+    } catch (error) {
+      log("error", "shutdown-failed", explain(error));
+    }
+  }
+}
+
+/** Loads the application and awaits its startup. */
+async function begin(system: WorkerSystem, settings: Settings, log: Log): Promise<Application> {
+  const loaded = await loadApplication(settings.app!, { ...system.loader, interface: settings.interface });
+  const application = settings.lint ? await linted(loaded, log) : loaded;
+  try {
+    await application.startup?.();
+  } catch (error) {
+    const { reason, stack } = explain(error);
+    throw new AppLoadError(`Cannot start ${settings.app}: startup() failed: ${reason}`, 3, stack);
+  }
+  return application;
+}
+
+/** The validator is loaded only where it is wanted. */
+async function linted(application: Application, log: Log): Promise<Application> {
+  if (application.kind !== "tsgi") return application;
+  const { lint } = await import("../gateway/lint.ts");
+  const onWarning = (code: string, message: string) => log("warning", "lint", { code, text: message });
+  return { ...application, app: lint(application.app, { onWarning }) };
+}
+
+interface Logs {
+  readonly log: Log;
+  readonly errors: LogTarget;
+  readonly access: LogTarget | null;
+}
+
+function openLogs(system: WorkerSystem, { settings, id }: Start): Logs {
+  const errors = system.openLog(settings.errorLogfile ?? "-", "errors");
+  const access = settings.accessLogfile === null ? null : system.openLog(settings.accessLogfile, "access");
+  const log = createLogger({ level: settings.logLevel, format: settings.logFormat, pid: system.pid, worker: id, write: (line) => errors.write(line) });
+  return { log, errors, access };
+}
+
+function refuse(): Response {
+  return new Response("Internal Server Error", { status: 500, headers: { "content-type": "text/plain; charset=utf-8" } });
+}
+
+function explain(error: unknown): { readonly reason: string; readonly stack?: string } {
+  if (error instanceof AppLoadError) return { reason: error.message, ...(error.detail === undefined ? {} : { stack: error.detail }) };
+  const stack = stackOf(error);
+  return { reason: thrownText(error), ...(stack === undefined ? {} : { stack }) };
+}

@@ -1,0 +1,26 @@
+/** What each signal means to the arbiter and to a worker: gunicorn's meanings. */
+import type { Signal } from "./process.ts";
+
+export interface SignalRow {
+  readonly signal: Signal;
+  readonly arbiter: string;
+  readonly worker: string;
+}
+
+export const SIGNALS: readonly SignalRow[] = [
+  {
+    signal: "TERM",
+    arbiter: "Graceful stop: workers finish what they have, up to graceful-timeout. A second TERM makes it quick.",
+    worker: "Graceful stop of this worker; the arbiter replaces it.",
+  },
+  { signal: "INT", arbiter: "Quick stop: workers end at once. The arbiter exits with 0.", worker: "Ignored: Ctrl-C reaches the whole process group, and the arbiter decides." },
+  { signal: "QUIT", arbiter: "As INT.", worker: "Ends at once." },
+  { signal: "HUP", arbiter: "Reload: new configuration and new workers, and only when they are ready the old ones go.", worker: "Ignored." },
+  { signal: "TTIN", arbiter: "One worker more.", worker: "Ignored." },
+  { signal: "TTOU", arbiter: "One worker less, but never less than one.", worker: "Ignored." },
+  { signal: "ABRT", arbiter: "The default action.", worker: "Sent by the arbiter to a silent worker: it ends with 1 if its loop still turns; KILL follows a second later." },
+];
+
+/** The signals the arbiter and a worker install handlers for. */
+export const ARBITER_SIGNALS: readonly Signal[] = ["TERM", "INT", "QUIT", "HUP", "TTIN", "TTOU"];
+export const WORKER_SIGNALS: readonly Signal[] = ["TERM", "INT", "QUIT", "HUP", "TTIN", "TTOU", "ABRT", "USR2"];

@@ -1,0 +1,36 @@
+/** What a worker counts of its requests. Plain numbers, changed on the hot path. */
+
+export interface Traffic {
+  /** Requests whose answer is not over. */
+  inFlight: number;
+  /** Requests so far. */
+  handled: number;
+  /** From here on the worker accepts no more connections. */
+  readonly limit: number;
+  full: boolean;
+  readonly onFull: (full: boolean) => void;
+}
+
+/** One native server of the worker: a place it listens at. */
+export interface Door {
+  inFlight: number;
+  /** Every answer says `Connection: close`. */
+  closing: boolean;
+}
+
+export function enter(traffic: Traffic, door: Door): void {
+  traffic.handled++;
+  door.inFlight++;
+  if (++traffic.inFlight >= traffic.limit && !traffic.full) {
+    traffic.full = true;
+    traffic.onFull(true);
+  }
+}
+
+export function leave(traffic: Traffic, door: Door): void {
+  door.inFlight--;
+  if (--traffic.inFlight < traffic.limit && traffic.full) {
+    traffic.full = false;
+    traffic.onFull(false);
+  }
+}

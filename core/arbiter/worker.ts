@@ -1,0 +1,168 @@
+/**
+ * What a worker decides about its own life. `step` turns a state and an event into a state and effects: no clock, no process, no I/O.
+ *
+ * The rules:
+ *
+ * 1. It loads, says ready, and listens only when told to.
+ * 2. To go, it stops accepting without closing anything, answers what it has with `Connection: close`, and leaves when nothing is in
+ *    flight and a quiet time has passed: whoever was already connected but had not spoken yet is still served.
+ * 3. At its limit of connections it stops accepting, and says so; below it, it accepts again.
+ * 4. When something in it breaks, it asks for a successor and goes on.
+ */
+import type { EventName, Fields, Level } from "../logging/record.ts";
+import type { FromWorker } from "./message.ts";
+import type { Millis, Signal } from "./process.ts";
+
+export type WorkerPhase = "starting" | "loading" | "serving" | "draining" | "closing" | "ended";
+
+export interface WorkerState {
+  readonly phase: WorkerPhase;
+  readonly pid: number;
+  readonly since: Millis;
+  readonly gracefulTimeout: Millis;
+  readonly full: boolean;
+  readonly tired: boolean;
+}
+
+export type WorkerEvent =
+  & { readonly at: Millis }
+  & (
+    | { readonly type: "started"; readonly gracefulTimeout: Millis }
+    | { readonly type: "loaded" }
+    | { readonly type: "load-failed"; readonly exitCode: 3 | 4; readonly reason: string; readonly stack?: string }
+    | { readonly type: "told-to-listen"; readonly slot: number }
+    | { readonly type: "told-to-let-go"; readonly slot: number }
+    | { readonly type: "listened"; readonly slot: number }
+    | { readonly type: "listen-failed"; readonly slot: number; readonly own: boolean; readonly reason: string }
+    /** The listening sockets are let go. */
+    | { readonly type: "left" }
+    | { readonly type: "signalled"; readonly signal: Signal }
+    | { readonly type: "orphaned" }
+    | { readonly type: "faulted"; readonly kind: string; readonly reason: string; readonly stack?: string }
+    | { readonly type: "server-ended"; readonly reason: string }
+    | { readonly type: "counted"; readonly full: boolean }
+    | { readonly type: "ticked"; readonly inFlight: number; readonly handled: number }
+    | { readonly type: "closed" }
+  );
+
+export type WorkerEffect =
+  | { readonly type: "load" }
+  | { readonly type: "listen"; readonly slot: number }
+  | { readonly type: "let-go"; readonly slot: number }
+  | { readonly type: "pause" }
+  | { readonly type: "resume" }
+  /** Let the listening sockets go for good. */
+  | { readonly type: "leave" }
+  /** From now on every answer says `Connection: close`. */
+  | { readonly type: "announce-close" }
+  /** End the servers and shut the application down, within `deadline`. */
+  | { readonly type: "close"; readonly deadline: Millis }
+  | { readonly type: "report"; readonly message: FromWorker }
+  | { readonly type: "log"; readonly level: Level; readonly event: EventName; readonly fields: Fields }
+  | { readonly type: "exit"; readonly code: number };
+
+/** How long a draining worker goes on answering: a real network's clients may need this to send what they meant to. */
+export const QUIET: Millis = 1000;
+
+export function worker(pid: number, at: Millis): WorkerState {
+  return { phase: "starting", pid, since: at, gracefulTimeout: 30_000, full: false, tired: false };
+}
+
+export function step(before: WorkerState, event: WorkerEvent): [WorkerState, WorkerEffect[]] {
+  if (before.phase === "ended") return [before, []];
+  const { pid } = before;
+  switch (event.type) {
+    case "started":
+      return [{ ...before, phase: "loading", since: event.at, gracefulTimeout: event.gracefulTimeout }, [
+        log("info", "booting", { pid }),
+        { type: "load" },
+      ]];
+    case "loaded":
+      if (before.phase !== "loading") return [before, []];
+      return [{ ...before, phase: "serving", since: event.at }, [report({ type: "ready" })]];
+    case "load-failed":
+      return end(before, event.exitCode, [
+        log("error", "load-failed", { reason: event.reason, stack: event.stack }),
+        report({ type: "failed", exitCode: event.exitCode, reason: event.reason }),
+      ]);
+    case "told-to-listen":
+      return [before, before.phase === "serving" ? [{ type: "listen", slot: event.slot }] : []];
+    case "told-to-let-go":
+      return [before, before.phase === "serving" ? [{ type: "let-go", slot: event.slot }] : []];
+    case "listened":
+      return [before, [report({ type: "listening", slot: event.slot })]];
+    case "listen-failed":
+      return failToListen(before, event);
+    case "left":
+      return [before, [report({ type: "leaving" })]];
+    case "signalled":
+      return obey(before, event.signal, event.at);
+    case "orphaned":
+      return drain(before, event.at, [log("info", "parent-changed", { pid })]);
+    case "faulted":
+      return askForSuccessor(before, [log("error", "unhandled", { kind: event.kind, reason: event.reason, stack: event.stack })]);
+    case "server-ended":
+      return askForSuccessor(before, [log("critical", "server-ended", { reason: event.reason })]);
+    case "counted":
+      return count(before, event.full);
+    case "ticked":
+      return tick(before, event);
+    case "closed":
+      return end(before, 0, []);
+  }
+}
+
+/** Nobody could reach a worker without a place of its own: it goes, and its successor tries anew. Covering for another is a favour. */
+function failToListen(before: WorkerState, { slot, own, reason }: Extract<WorkerEvent, { type: "listen-failed" }>): [WorkerState, WorkerEffect[]] {
+  const said = log("error", "listen-failed", { slot, reason });
+  return own ? end(before, 1, [said]) : [before, [said]];
+}
+
+function obey(before: WorkerState, signal: Signal, at: Millis): [WorkerState, WorkerEffect[]] {
+  switch (signal) {
+    case "TERM":
+      if (before.phase === "starting" || before.phase === "loading") return end(before, 0, []);
+      return drain(before, at, []);
+    case "QUIT":
+      return end(before, 0, []);
+    case "ABRT":
+      return end(before, 1, [log("error", "aborting", { pid: before.pid })]);
+    default:
+      return [before, []];
+  }
+}
+
+function drain(before: WorkerState, at: Millis, first: readonly WorkerEffect[]): [WorkerState, WorkerEffect[]] {
+  if (before.phase === "draining" || before.phase === "closing") return [before, []];
+  return [{ ...before, phase: "draining", since: at }, [...first, { type: "announce-close" }, { type: "leave" }]];
+}
+
+function askForSuccessor(before: WorkerState, first: readonly WorkerEffect[]): [WorkerState, WorkerEffect[]] {
+  if (before.phase !== "serving" || before.tired) return [before, [...first]];
+  return [{ ...before, tired: true }, [...first, report({ type: "tired", faulty: true })]];
+}
+
+function count(before: WorkerState, full: boolean): [WorkerState, WorkerEffect[]] {
+  if (before.phase !== "serving" || before.full === full) return [before, []];
+  return [{ ...before, full }, [{ type: full ? "pause" : "resume" }, report({ type: "full", full })]];
+}
+
+function tick(before: WorkerState, event: Extract<WorkerEvent, { type: "ticked" }>): [WorkerState, WorkerEffect[]] {
+  const beat = report({ type: "beat", inFlight: event.inFlight, handled: event.handled });
+  const age = event.at - before.since;
+  if (before.phase !== "draining" || event.inFlight > 0 || age < QUIET) return [before, [beat]];
+  const deadline = Math.max(0, before.gracefulTimeout - age);
+  return [{ ...before, phase: "closing", since: event.at }, [beat, { type: "close", deadline }]];
+}
+
+function end(before: WorkerState, code: number, first: readonly WorkerEffect[]): [WorkerState, WorkerEffect[]] {
+  return [{ ...before, phase: "ended" }, [...first, log("info", "exiting", { pid: before.pid }), { type: "exit", code }]];
+}
+
+function report(message: FromWorker): WorkerEffect {
+  return { type: "report", message };
+}
+
+function log(level: Level, event: EventName, fields: Fields): WorkerEffect {
+  return { type: "log", level, event, fields };
+}

@@ -1,0 +1,291 @@
+/**
+ * environ: the request as an ordinary object (SPEC E-1 to E-25), made on demand.
+ *
+ * Building it whole costs more than all the rest of a small request, and most applications read a few keys. So it is a Proxy over an
+ * ordinary object that is filled on first use: reading a key makes that key, enumerating makes all, and every language operation gives
+ * what it would give on an ordinary object. For applications that enumerate, the Proxy is the dearer way: where 24 of 32 requests
+ * did, the next 4,096 get the ordinary object at once, then a sample is taken again.
+ */
+import { TsgiError } from "./error.ts";
+import { ConsoleErrors } from "./errors.ts";
+import { BodyInput } from "./input.ts";
+import { splitTarget } from "./target.ts";
+import { headerKeys, MAKERS, makeHeader, mountedPath } from "./variables.ts";
+import type { EnvironSettings, RequestLike, Scope } from "./variables.ts";
+import type { Environ, ErrorStream, ServerInfo } from "./types.ts";
+
+const SAMPLE = 32;
+const OFTEN = 24;
+const EAGER_RUN = 4096;
+
+/** Reads what a lazy environ was made from; an own property of none, and so never copied. */
+const ORIGIN = Symbol("tsgi.origin");
+
+export interface EnvironOptions {
+  /** Where the application is mounted: moves from PATH_INFO to SCRIPT_NAME (SPEC E-12). */
+  readonly scriptName?: string;
+  /** The deployer's variables; what comes from the request wins (SPEC E-5). */
+  readonly environ?: Readonly<Record<string, unknown>>;
+  readonly errors?: ErrorStream;
+  /** What to do with headers whose names contain `_`, which would pass for others that a proxy has checked (SPEC E-16a). */
+  readonly underscoreHeaders?: "drop" | "refuse" | "allow";
+  /** An authority of `request.url` that means: the client sent no Host. */
+  readonly noHost?: string;
+}
+
+/**
+ * Makes the environ of a request, as an ordinary object, without calling anything.
+ *
+ * For gateways and tests; `toFetch` makes its own. Throws {@linkcode TsgiError} where `toFetch` would answer without calling the
+ * application: `ERR_TSGI_TARGET` and `ERR_TSGI_UNDERSCORE` for 400, `ERR_TSGI_SCRIPT_NAME` for 404.
+ *
+ * @example
+ * ```ts
+ * createEnviron(new Request("http://127.0.0.1/caf%C3%A9?x=1")).PATH_INFO; // "/café"
+ * ```
+ */
+export function createEnviron(request: RequestLike, server: ServerInfo = {}, options: EnvironOptions = {}): Environ {
+  const pathStart = splitTarget(request.url, request, { raw: false, scheme: server.urlScheme });
+  if (pathStart < 0) throw new TsgiError("ERR_TSGI_TARGET", `Cannot use the URL ${JSON.stringify(request.url.slice(0, 100))}: expected http or https and a plain host`);
+  const settings = environSettings(options);
+  const scope = new OwnScope(request, server, settings, pathStart);
+  if (settings.underscoreHeaders === "refuse" && hasUnderscore(request.headers)) {
+    throw new TsgiError("ERR_TSGI_UNDERSCORE", "Cannot accept a header with _ in its name: it would pass for the one with -");
+  }
+  if (mountedPath(scope) === null) {
+    throw new TsgiError("ERR_TSGI_SCRIPT_NAME", `Cannot serve the path: it is not below ${JSON.stringify(settings.scriptName)}`);
+  }
+  return eagerEnviron(scope);
+}
+
+/** Checks the options once, for all requests. Throws TypeError for what no environ may contain. */
+export function environSettings(options: EnvironOptions): EnvironSettings {
+  const { scriptName = "", environ = {}, underscoreHeaders = "drop", noHost = null } = options;
+  if (scriptName !== "" && (!scriptName.startsWith("/") || scriptName.endsWith("/"))) {
+    throw new TypeError(`Cannot mount at ${JSON.stringify(scriptName)}: expected "" or a path like "/mnt", without a slash at the end`);
+  }
+  const deployer: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(environ)) {
+    if (value === undefined) continue;
+    if (!key.includes(".") && typeof value !== "string") {
+      throw new TypeError(`Cannot put ${key} into environ: a name without a dot takes a string, got ${typeof value}`);
+    }
+    // What the gateway decides is not for the deployer to fake, even where it is absent.
+    if (!MAKERS.has(key)) deployer[key] = value;
+  }
+  return { scriptName, deployer, underscoreHeaders, noHost, sampler: new Sampler() };
+}
+
+/** The environ of a request that an application is about to get: lazy, unless the application has shown that it enumerates. */
+export function makeEnviron(scope: Scope): Environ {
+  return scope.settings.sampler.isEager() ? eagerEnviron(scope) : new LazyEnviron(scope).proxy;
+}
+
+export function hasUnderscore(headers: Headers): boolean {
+  for (const name of headers.keys()) if (name.includes("_")) return true;
+  return false;
+}
+
+/** The request that an environ was made from, if nothing that a Request expresses has been changed in it since; else null (SPEC F-7). */
+export function originalRequest(environ: Environ): RequestLike | null {
+  const origin = (environ as { [ORIGIN]?: LazyEnviron })[ORIGIN];
+  if (origin === undefined || origin.isChanged || !origin.scope.input.untouched) return null;
+  return origin.scope.request;
+}
+
+function eagerEnviron(scope: Scope): Environ {
+  const environ: Record<string, unknown> = {};
+  fill(environ, scope, true);
+  return environ as Environ;
+}
+
+/** Makes every key that is not there yet. */
+function fill(target: Record<string, unknown>, scope: Scope, isEager: boolean): void {
+  for (const key in scope.settings.deployer) if (!Object.hasOwn(target, key)) target[key] = scope.settings.deployer[key];
+  for (const [key, make] of MAKERS) {
+    if (!isEager && Object.hasOwn(target, key)) continue;
+    if (key === "tsgi.signal") {
+      defineSignal(target, scope);
+      continue;
+    }
+    const value = make(scope);
+    if (value !== undefined) target[key] = value;
+  }
+  for (const [key, value] of headerKeys(scope)) if (isEager || !Object.hasOwn(target, key)) target[key] = value;
+}
+
+/**
+ * The signal is made when it is read (SPEC E-1): an AbortController costs more than all the other keys together, and Deno prints a
+ * warning as soon as anybody looks at the request's own signal.
+ */
+function defineSignal(target: Record<string, unknown>, scope: Scope): void {
+  // Reflect's says no where Object's would throw: in a frozen environ it stays an accessor.
+  const replace = (value: unknown): boolean => Reflect.defineProperty(target, "tsgi.signal", { value, writable: true, enumerable: true, configurable: true });
+  Object.defineProperty(target, "tsgi.signal", {
+    get: () => {
+      replace(scope.signal);
+      return scope.signal;
+    },
+    set: replace,
+    enumerable: true,
+    configurable: true,
+  });
+}
+
+/** Notes how often environs are enumerated. */
+class Sampler {
+  #seen = 0;
+  #enumerated = 0;
+  #eager = 0;
+
+  /** Counts a request. */
+  isEager(): boolean {
+    if (this.#eager > 0) {
+      this.#eager--;
+      return true;
+    }
+    if (this.#seen === SAMPLE) {
+      this.#eager = this.#enumerated >= OFTEN ? EAGER_RUN : 0;
+      this.#seen = 0;
+      this.#enumerated = 0;
+    }
+    this.#seen++;
+    return false;
+  }
+
+  noteEnumerated(): void {
+    this.#enumerated++;
+  }
+}
+
+/** The traps of one request's environ. */
+class LazyEnviron implements ProxyHandler<Record<string, unknown>> {
+  readonly scope: Scope;
+  readonly proxy: Environ;
+  /** A key was written that the request had something to say about. */
+  isChanged = false;
+  #target: Record<string, unknown>;
+  #isFilled = false;
+  /** Somebody defined a property, froze the object or gave it a prototype: from then on, no short cuts. */
+  #isOdd = false;
+
+  constructor(scope: Scope) {
+    this.scope = scope;
+    this.#target = {};
+    this.proxy = new Proxy(this.#target, this) as Environ;
+  }
+
+  get(target: Record<string, unknown>, key: string | symbol, receiver: unknown): unknown {
+    if (this.#isOdd) {
+      this.#make(key);
+      if (key !== ORIGIN) return Reflect.get(target, key, receiver);
+    }
+    const value = target[key as string];
+    if (value !== undefined) return value;
+    if (typeof key !== "string") return key === ORIGIN ? this : undefined;
+    return this.#make(key);
+  }
+
+  set(target: Record<string, unknown>, key: string | symbol, value: unknown, receiver: unknown): boolean {
+    if (receiver === this.proxy) this.#noteChange(key);
+    if (this.#isOdd || receiver !== this.proxy) {
+      this.#make(key);
+      return Reflect.set(target, key, value, receiver);
+    }
+    target[key as string] = value;
+    return true;
+  }
+
+  has(target: Record<string, unknown>, key: string | symbol): boolean {
+    return key in target || (this.#make(key), key in target);
+  }
+
+  ownKeys(target: Record<string, unknown>): (string | symbol)[] {
+    this.#fill();
+    return Reflect.ownKeys(target);
+  }
+
+  getOwnPropertyDescriptor(target: Record<string, unknown>, key: string | symbol): PropertyDescriptor | undefined {
+    this.#make(key);
+    return Reflect.getOwnPropertyDescriptor(target, key);
+  }
+
+  defineProperty(target: Record<string, unknown>, key: string | symbol, descriptor: PropertyDescriptor): boolean {
+    this.#make(key);
+    this.#noteChange(key);
+    this.#isOdd = true;
+    return Reflect.defineProperty(target, key, descriptor);
+  }
+
+  deleteProperty(target: Record<string, unknown>, key: string | symbol): boolean {
+    // All the others have to be there first: a key that is missing later on was deleted.
+    this.#fill();
+    this.#noteChange(key);
+    return Reflect.deleteProperty(target, key);
+  }
+
+  preventExtensions(target: Record<string, unknown>): boolean {
+    this.#fill();
+    this.#isOdd = true;
+    return Reflect.preventExtensions(target);
+  }
+
+  setPrototypeOf(target: Record<string, unknown>, prototype: object | null): boolean {
+    this.#isOdd = true;
+    return Reflect.setPrototypeOf(target, prototype);
+  }
+
+  /** The value of a key that is not in the target, put there if there is one. */
+  #make(key: string | symbol): unknown {
+    const target = this.#target;
+    if (this.#isFilled || typeof key !== "string" || Object.hasOwn(target, key)) return undefined;
+    const make = MAKERS.get(key);
+    const made = make !== undefined ? make(this.scope) : key.startsWith("HTTP_") ? makeHeader(this.scope, key) : undefined;
+    const value = made ?? this.scope.settings.deployer[key];
+    // `in` and not hasOwn would take a key such as "toString" of the prototype for one of ours.
+    if (value !== undefined && (make !== undefined || made !== undefined || Object.hasOwn(this.scope.settings.deployer, key))) target[key] = value;
+    return target[key];
+  }
+
+  #fill(): void {
+    if (this.#isFilled) return;
+    this.scope.settings.sampler.noteEnumerated();
+    fill(this.#target, this.scope, false);
+    this.#isFilled = true;
+  }
+
+  #noteChange(key: string | symbol): void {
+    this.isChanged ||= typeof key === "string" && (!key.includes(".") || key === "tsgi.input" || key === "tsgi.url_scheme");
+  }
+}
+
+/** For an environ without a gateway behind it. */
+class OwnScope implements Scope {
+  readonly request: RequestLike;
+  readonly info: ServerInfo;
+  readonly settings: EnvironSettings;
+  readonly pathStart: number;
+  readonly isRaw = false;
+  readonly isOver = false;
+  readonly finishers = [];
+  readonly errors: ErrorStream;
+  readonly input: BodyInput;
+  #signal: AbortSignal | null = null;
+
+  constructor(request: RequestLike, info: ServerInfo, settings: EnvironSettings, pathStart: number) {
+    this.request = request;
+    this.info = info;
+    this.settings = settings;
+    this.pathStart = pathStart;
+    this.errors = new ConsoleErrors();
+    this.input = new BodyInput(request);
+  }
+
+  get signal(): AbortSignal {
+    return this.#signal ??= this.request.signal ?? new AbortController().signal;
+  }
+
+  get earlyHints(): undefined {
+    return undefined;
+  }
+}

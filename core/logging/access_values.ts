@@ -1,0 +1,118 @@
+/** What the atoms of the access log read: from environ where there is one, else from the request. */
+import type { AccessEnd, AccessExchange } from "./access.ts";
+import { accessLogTime } from "./time.ts";
+
+export type Value = string | number | null | undefined;
+export type Read = (exchange: AccessExchange) => Value;
+export type ReadEnd = (end: AccessEnd) => Value;
+
+/** Foreign text that stands alone in the usual formats. */
+export const WORDS: Readonly<Record<string, Read>> = { h: remoteAddr, u: user, m: method, H: protocol };
+/** Foreign text that stands between quotes, or at the line's end. */
+export const TEXTS: Readonly<Record<string, Read>> = { U: path, q: query, f: referer, a: userAgent };
+/** What only the end tells: our own text, which needs no escaping. */
+export const ENDS: Readonly<Record<string, ReadEnd>> = {
+  t: (end) => accessLogTime(end.time),
+  B: (end) => end.bytes,
+  b: (end) => end.bytes,
+  T: (end) => Math.floor(micros(end) / 1e6),
+  M: (end) => Math.floor(micros(end) / 1e3),
+  D: micros,
+  L: (end) => (micros(end) / 1e6).toFixed(6),
+};
+export const NAMED: Readonly<Record<string, (exchange: AccessExchange, name: string) => Value>> = {
+  i: (exchange, name) => exchange.request.headers.get(name),
+  o: (exchange, name) => exchange.responseHeader(name),
+  e: environValue,
+};
+
+export function remoteAddr({ environ, remoteAddr }: AccessExchange): Value {
+  return textOf(environ?.REMOTE_ADDR) ?? remoteAddr;
+}
+
+export function method({ environ, request }: AccessExchange): Value {
+  return textOf(environ?.REQUEST_METHOD) ?? request.method;
+}
+
+/** HTTP/1.1 for a Fetch handler: no such runtime tells (SPEC E-14). */
+export function protocol({ environ }: AccessExchange): Value {
+  return environ === undefined ? "HTTP/1.1" : textOf(environ.SERVER_PROTOCOL);
+}
+
+/** The path and query as received, so far as the runtime shows it (SPEC E-17). */
+export function target({ environ, request }: AccessExchange): Value {
+  return environ === undefined ? urlTarget(request.url) : textOf(environ.RAW_URI) ?? textOf(environ.REQUEST_URI);
+}
+
+export function path({ environ, request }: AccessExchange): Value {
+  if (environ !== undefined) return textOf(environ.PATH_INFO);
+  const raw = urlTarget(request.url).split("?", 1)[0]!;
+  try {
+    return decodeURIComponent(raw);
+  } catch {
+    // Not UTF-8, or a percent sign alone: undecoded it loses nothing.
+    return raw;
+  }
+}
+
+export function query({ environ, request }: AccessExchange): Value {
+  if (environ !== undefined) return textOf(environ.QUERY_STRING);
+  const raw = urlTarget(request.url);
+  const mark = raw.indexOf("?");
+  return mark < 0 ? "" : raw.slice(mark + 1);
+}
+
+/** What follows the authority of a URL, by slicing: `new URL` would normalise what the runtime has left as it came. */
+function urlTarget(url: string): string {
+  const authority = url.indexOf("//") + 2;
+  const start = url.slice(authority).search(/[/?#]/);
+  if (start < 0) return "/";
+  const rest = url.slice(authority + start).split("#", 1)[0]!;
+  return rest.startsWith("/") ? rest : `/${rest}`;
+}
+
+export function referer(exchange: AccessExchange): Value {
+  return requestHeader(exchange, "referer", "HTTP_REFERER");
+}
+
+export function userAgent(exchange: AccessExchange): Value {
+  return requestHeader(exchange, "user-agent", "HTTP_USER_AGENT");
+}
+
+function requestHeader({ environ, request }: AccessExchange, name: string, key: `HTTP_${string}`): Value {
+  return environ === undefined ? request.headers.get(name) : textOf(environ[key]);
+}
+
+/** gunicorn lowers the names of environ, so both spellings are understood. Only text, numbers and booleans are written. */
+function environValue({ environ }: AccessExchange, name: string): Value {
+  if (environ === undefined) return null;
+  const value = environ[name] ?? environ[name.toUpperCase()];
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : textOf(value);
+}
+
+const LONGEST_CREDENTIALS = 1024;
+
+/** The user of Basic authentication. Credentials without a colon are not written: they may be a secret in the wrong place. */
+export function user(exchange: AccessExchange): Value {
+  const authorization = requestHeader(exchange, "authorization", "HTTP_AUTHORIZATION");
+  if (typeof authorization !== "string" || authorization.length > LONGEST_CREDENTIALS) return null;
+  const credentials = /^basic +([A-Za-z0-9+/=]+) *$/i.exec(authorization)?.[1];
+  if (credentials === undefined) return null;
+  try {
+    const bytes = Uint8Array.from(atob(credentials), (character) => character.charCodeAt(0));
+    const colon = bytes.indexOf(0x3a);
+    return colon > 0 ? new TextDecoder().decode(bytes.subarray(0, colon)) : null;
+  } catch {
+    // Not base64: nothing that could be called a user.
+    return null;
+  }
+}
+
+/** Whole microseconds; a clock that went back gives 0. */
+export function micros({ seconds }: AccessEnd): number {
+  return seconds > 0 ? Math.round(seconds * 1e6) : 0;
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}

@@ -1,0 +1,34 @@
+/** Makes a {@linkcode Log} that writes lines: filters by level, formats, and hands each on. */
+import { formatLine, type LogFormat } from "./format.ts";
+import { type Level, LEVELS, type Log } from "./record.ts";
+
+export interface LoggerOptions {
+  /** The quietest level that is written. */
+  readonly level: Level;
+  readonly format: LogFormat;
+  readonly pid: number;
+  /** The id of the worker that writes; absent in the arbiter. */
+  readonly worker?: number;
+  /** Takes one record, without the line end. Must not throw. */
+  readonly write: (line: string) => void;
+  readonly time?: () => Date;
+}
+
+/**
+ * A log that writes what is at least as loud as `level`.
+ *
+ * @example
+ * ```ts
+ * const log = createLogger({ level: "info", format: "text", pid: 18892, write: (line) => console.error(line) });
+ * log("info", "booting", { pid: 18933 }); // [2026-11-20 15:07:07 +0000] [18892] [INFO] Booting worker with pid: 18933
+ * ```
+ */
+export function createLogger(options: LoggerOptions): Log {
+  const { format, pid, write, time = () => new Date() } = options;
+  const threshold = LEVELS.indexOf(options.level);
+  const worker = options.worker === undefined ? {} : { worker: options.worker };
+  return (level, event, fields = {}) => {
+    if (LEVELS.indexOf(level) < threshold) return;
+    write(formatLine({ level, event, fields }, { time: time(), pid, ...worker }, format));
+  };
+}

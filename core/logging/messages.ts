@@ -1,0 +1,66 @@
+/**
+ * What each event says: gunicorn's words for gunicorn's events (its 26.1 source, logged by the same part of the program),
+ * and the same manner for ours.
+ */
+import type { Fields } from "./record.ts";
+
+export const MESSAGES = {
+  // the arbiter, in gunicorn's words
+  starting: (f) => `Starting tsgi ${f.version}`,
+  listening: (f) => `Listening at: ${f.addresses} (${f.pid})`,
+  using: (f) => `Using worker: ${f.workerClass}`,
+  "handling-signal": (f) => `Handling signal: ${f.signal}`,
+  "hang-up": () => "Hang up: Master",
+  "quick-shutdown": () => "Quick shutdown requested",
+  "worker-timeout": (f) => `WORKER TIMEOUT (pid:${f.pid})`,
+  signalled: (f) => `Worker (pid:${f.pid}) was sent ${f.signal}!${because(f.cause)}`,
+  exited: (f) => `Worker (pid:${f.pid}) exited with code ${f.code}.`,
+  "shutting-down": () => "Shutting down: Master",
+  reason: (f) => `Reason: ${f.reason}`,
+  "connection-in-use": (f) => `Connection in use: ${f.address}`,
+  "invalid-address": (f) => `Invalid address: ${f.address}`,
+  "cannot-connect": (f) => `Can't connect to ${f.address}: ${f.reason}`,
+  retrying: () => "Retrying in 1 second.",
+  configuration: () => "Current configuration:",
+  "arbiter-booted": () => "Arbiter booted",
+  // the arbiter, in its own
+  "reuse-port": () =>
+    "Workers bind by themselves (reuse-port): connections queued at a worker that leaves are lost unless net.ipv4.tcp_migrate_req=1",
+  limitation: (f) => `${f.text}`,
+  woke: (f) => `Woke up after ${seconds(f.seconds)}: nobody is murdered for that silence`,
+  "boot-timeout": (f) => `WORKER BOOT TIMEOUT (pid:${f.pid}): not ready within ${seconds(f.seconds)}`,
+  overdue: (f) => `Worker (pid:${f.pid}) did not finish within ${seconds(f.seconds)}`,
+  "spawn-failed": (f) => `Cannot start a worker: ${f.reason}`,
+  "crash-loop": (f) => `Workers keep failing (${f.failures} in a row): the next one starts in ${seconds(f.seconds)}`,
+  reloaded: (f) => `Reloaded: generation ${f.generation} serves with ${f.workers} ${f.workers === 1 ? "worker" : "workers"}`,
+  "reload-failed": (f) => `Reload failed, generation ${f.generation} keeps serving: ${f.reason}`,
+  "needs-restart": (f) => `Changed, but takes effect at the next start only: ${f.settings}`,
+  "cannot-adopt": (f) => `Cannot hand sockets to workers (${f.reason}): falling back to --reuse-port, which can lose queued connections at a reload`,
+  // a worker, in gunicorn's words
+  booting: (f) => `Booting worker with pid: ${f.pid}`,
+  exiting: (f) => `Worker exiting (pid: ${f.pid})`,
+  "parent-changed": (f) => `Parent changed, shutting down: <Worker ${f.pid}>`,
+  "request-error": (f) => `Error handling request ${f.method} ${f.path}: ${f.reason}`,
+  // a worker, in its own
+  "load-failed": (f) => `${f.reason}`,
+  "startup-failed": (f) => `Cannot start the application: startup() failed: ${f.reason}`,
+  "shutdown-failed": (f) => `Cannot shut the application down cleanly: shutdown() failed: ${f.reason}`,
+  unhandled: (f) => `Unhandled ${f.kind} in the application: ${f.reason}`,
+  "listen-failed": (f) => `Cannot listen on slot ${f.slot}: ${f.reason}`,
+  "server-ended": (f) => `The native server ended by itself: ${f.reason}`,
+  aborting: (f) => `Worker (pid: ${f.pid}) was told to abort`,
+  lint: (f) => `Lint: ${f.code}: ${f.text}`,
+  application: (f) => `${f.text}`,
+} satisfies Record<string, (fields: Fields) => string>;
+
+/** Never a guess: what tsgi did itself, it says. */
+function because(cause: unknown): string {
+  if (cause === "silent") return " It was silent too long.";
+  if (cause === "boot-timeout") return " It did not boot in time.";
+  if (cause === "overdue") return " It did not finish in time.";
+  return "";
+}
+
+function seconds(value: unknown): string {
+  return `${Number(Number(value).toFixed(1))} s`;
+}

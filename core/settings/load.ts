@@ -1,0 +1,125 @@
+/** Puts the settings together, at start and again on every reload. */
+import { accessFormatProblems } from "../logging/access.ts";
+import { type Command, type CommandLine, parseCommandArgs, parseCommandLine, type ParseArgs } from "./command_line.ts";
+import { CONFIG_FILES, configPath, type ConfigReader, type ConfigSource, readConfig } from "./config_file.ts";
+import { type Env, fromEnvironment } from "./environment.ts";
+import type { Problem } from "./problem.ts";
+import { type Entry, resolve, type Resolved } from "./resolve.ts";
+import type { Settings } from "./table.ts";
+import { showWritten } from "./value.ts";
+
+export interface LoadOptions {
+  /** The arguments after the program's own name. */
+  readonly argv: readonly string[];
+  readonly env: Env;
+  /** The absolute directory tsgi was started in, also on a reload after it has changed to another. */
+  readonly cwd: string;
+  /** The runtime that asks, the default of `--runtime`. */
+  readonly runtime: Settings["runtime"];
+  readonly reader: ConfigReader;
+  readonly parseArgs: ParseArgs;
+}
+
+export interface Loaded extends Resolved {
+  readonly command: Command;
+  /** Whether --print-config prints JSON. */
+  readonly json: boolean;
+  /** The config file that was read, if there was one: absolute. */
+  readonly configFile: string | null;
+}
+
+/**
+ * Reads all sources and settles them. Never throws for what a user wrote: whatever is wrong is in `problems`, and settings with problems
+ * are not to be used. For `help` and `version` nothing but the command line is looked at.
+ */
+export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs }: LoadOptions): Promise<Loaded> {
+  const line = parseCommandLine(argv, parseArgs);
+  const computed = { chdir: cwd, runtime };
+  if (line.command === "help" || line.command === "version") {
+    return { ...resolve([], computed), command: line.command, json: line.json, configFile: null };
+  }
+  const args = parseCommandArgs(env.TSGI_CMD_ARGS ?? "", parseArgs);
+  const environment = fromEnvironment(env);
+  const file = await configSource(reader, cwd, [...args.entries, ...line.entries]);
+  const resolved = resolve([environment.entries, file.entries, args.entries, line.entries], computed);
+  const command = strongest(line.command, args.command);
+  const json = line.json || args.json;
+  const settings = { ...resolved.settings, config: file.path, chdir: absolute(cwd, resolved.settings.chdir) };
+  const problems = [...line.problems, ...args.problems, ...environment.problems, ...file.problems, ...resolved.problems];
+  if (!reader.exists(settings.chdir)) problems.push(noDirectory(settings.chdir, resolved.sources.chdir));
+  for (const message of accessFormatProblems(settings.accessLogformat)) {
+    problems.push({ label: resolved.sources.accessLogformat, kind: "value", message: `Cannot use ${resolved.sources.accessLogformat}: ${message}` });
+  }
+  if (json && command !== "print-config") problems.push(JSON_ALONE);
+  if (settings.app === null && command !== "print-config" && problems.length === 0) problems.push(NO_APP);
+  return { settings, problems, sources: resolved.sources, command, json, configFile: file.path };
+}
+
+/** `path` as seen from `directory`, absolute, without `.` and `..`. */
+export function absolute(directory: string, path: string): string {
+  const parts: string[] = [];
+  for (const part of (path.startsWith("/") ? path : `${directory}/${path}`).split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return `/${parts.join("/")}`;
+}
+
+interface FoundConfig extends ConfigSource {
+  /** Null when there is none, or when what was named is not there. */
+  readonly path: string | null;
+}
+
+const NO_APP: Problem = {
+  label: "APP",
+  kind: "value",
+  message: "No application module specified: write `tsgi app.ts`, or app in tsgi.config.ts",
+};
+
+const JSON_ALONE: Problem = {
+  label: "--json",
+  kind: "usage",
+  message: "Cannot use --json alone: it changes what --print-config prints, add that",
+};
+
+/**
+ * A file that is named is looked for where tsgi was started, as the shell completed it and as in gunicorn; the usual ones where
+ * --chdir points.
+ */
+async function configSource(reader: ConfigReader, cwd: string, flags: readonly Entry[]): Promise<FoundConfig> {
+  const named = flags.findLast((entry) => entry.name === "config");
+  if (named !== undefined) return namedConfig(reader, cwd, named);
+  const chdir = flags.findLast((entry) => entry.name === "chdir")?.written;
+  const directory = absolute(cwd, typeof chdir === "string" ? chdir : ".");
+  const found = CONFIG_FILES.find((file) => reader.exists(absolute(directory, file)));
+  if (found === undefined) return { entries: [], problems: [], path: null };
+  const path = absolute(directory, found);
+  return { ...(await readConfig(reader, path, found)), path };
+}
+
+async function namedConfig(reader: ConfigReader, cwd: string, { written, label }: Entry): Promise<FoundConfig> {
+  const text = String(written);
+  // Reported as an unusable value like any other.
+  if (text === "") return { entries: [], problems: [], path: null };
+  try {
+    const shown = configPath(text);
+    const path = absolute(cwd, shown);
+    if (reader.exists(path)) return { ...(await readConfig(reader, path, shown)), path };
+    return refused(label, `Cannot use ${label}: there is no file ${path}`);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return refused(label, `Cannot use ${label}: ${error.message}, got ${showWritten(text)}`);
+  }
+}
+
+function refused(label: string, message: string): FoundConfig {
+  return { entries: [], problems: [{ label, kind: "value", message }], path: null };
+}
+
+function strongest(line: CommandLine["command"], args: CommandLine["command"]): Command {
+  return line === "serve" ? args : line;
+}
+
+function noDirectory(path: string, label: string): Problem {
+  return { label, kind: "value", message: `Cannot use ${label === "default" ? "the working directory" : label}: there is no directory ${path}` };
+}

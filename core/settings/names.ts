@@ -1,0 +1,94 @@
+/** A setting's names in flags and variables, by rule, and the nearest name to a wrong one. */
+import { type Name, SETTING_NAMES, type SettingName, TABLE } from "./table.ts";
+
+/** `workerClass` is `--worker-class`. */
+export function flagOf(name: Name): string {
+  return `--${kebab(name)}`;
+}
+
+/** `workerClass` is `TSGI_WORKER_CLASS`. */
+export function variableOf(name: SettingName): string {
+  return `TSGI_${kebab(name).replaceAll("-", "_").toUpperCase()}`;
+}
+
+export function isSettingName(name: string): name is SettingName {
+  return Object.hasOwn(TABLE, name) && TABLE[name as Name].kind !== "command";
+}
+
+/** What to say where a setting stands that is read from the command line only. */
+export function onlyFlag(name: SettingName, label: string): string {
+  return `Cannot use ${label}: it works only as a flag, write ${flagOf(name)} on the command line or in TSGI_CMD_ARGS`;
+}
+
+/** The setting that somebody who wrote a name in any spelling may have meant. */
+export function nearestSetting(written: string): SettingName | undefined {
+  return nearestOf(written, SETTING_NAMES) as SettingName | undefined;
+}
+
+/** The setting or command that somebody who wrote an unknown flag may have meant. */
+export function nearestFlag(written: string): string | undefined {
+  const name = nearestOf(written, Object.keys(TABLE)) as Name | undefined;
+  return name === undefined ? undefined : name === "app" ? "the argument APP" : flagOf(name);
+}
+
+/** The word among `candidates` that `written` is likely a slip of, or the only one that it begins. */
+export function nearest(written: string, candidates: readonly string[]): string | undefined {
+  const word = plain(written);
+  const begun = word.length < 3 ? [] : candidates.filter((candidate) => plain(candidate).startsWith(word));
+  if (begun.length === 1) return begun[0];
+  // Two slips in a short word make it another word.
+  const allowed = Math.min(2, Math.max(1, Math.floor(word.length / 3)));
+  let best: string | undefined;
+  let least = allowed + 1;
+  for (const candidate of candidates) {
+    const slips = distance(word, plain(candidate));
+    if (slips < least) [best, least] = [candidate, slips];
+  }
+  return best;
+}
+
+/** What gunicorn and others call a setting, where no rule leads from their name to ours; without case and separators. */
+const OTHER_NAMES: Readonly<Record<string, SettingName>> = {
+  accesslog: "accessLogfile",
+  errorlog: "errorLogfile",
+  logfile: "errorLogfile",
+  rawenv: "env",
+  procname: "name",
+  defaultprocname: "name",
+  wsgiapp: "app",
+  host: "bind",
+  port: "bind",
+  listen: "bind",
+};
+
+function nearestOf(written: string, candidates: readonly string[]): string | undefined {
+  const word = plain(written);
+  const same = candidates.find((candidate) => plain(candidate) === word);
+  if (same !== undefined) return same;
+  if (Object.hasOwn(OTHER_NAMES, word)) return OTHER_NAMES[word];
+  return nearest(word, candidates);
+}
+
+function kebab(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replace(/[-_]/g, "");
+}
+
+/** Insertions, deletions, substitutions and swaps of neighbours that lead from `a` to `b` (optimal string alignment). */
+function distance(a: string, b: string): number {
+  const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1;
+      let least = Math.min(rows[i - 1]![j]! + 1, row[j - 1]! + 1, rows[i - 1]![j - 1]! + same);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) least = Math.min(least, rows[i - 2]![j - 2]! + 1);
+      row.push(least);
+    }
+    rows.push(row);
+  }
+  return rows[a.length]![b.length]!;
+}

@@ -1,0 +1,238 @@
+/**
+ * The settings: one row each. Everything else is derived from this table: the types below, the flags, the `TSGI_*` variables, the keys of
+ * `tsgi.config.ts`, `--help`, `--print-config`, SETTINGS.md, and what a reload may change.
+ *
+ * Names are given once, in camelCase; the flag is the same in `--kebab-case`, the variable in `TSGI_UPPER_SNAKE` (names.ts). Names, short
+ * flags and defaults are gunicorn's wherever gunicorn has the setting.
+ */
+import type { Address } from "../arbiter/listener.ts";
+import { LEVELS } from "../logging/record.ts";
+
+/** The headings of `--help` and SETTINGS.md, in their order. */
+export const SECTIONS = {
+  config: "Config File",
+  socket: "Server Socket",
+  workers: "Worker Processes",
+  mechanics: "Server Mechanics",
+  logging: "Logging",
+  naming: "Process Naming",
+  commands: "Commands",
+} as const;
+
+interface Common {
+  readonly section: keyof typeof SECTIONS;
+  /** A full sentence about the consequence. */
+  readonly doc: string;
+  readonly short?: string;
+}
+
+interface Setting extends Common {
+  /** Whether a reload takes a new value over, or only a restart. */
+  readonly applies: "reload" | "restart";
+  /** A second long flag for the same setting. */
+  readonly alias?: string;
+  /** What `--help` calls the value, when the kind's own word would not help. */
+  readonly metavar?: string;
+  /** What the default is called in `--help`, when the value itself would not say it. */
+  readonly shown?: string;
+  /** The default depends on where tsgi runs: the caller of `resolve()` gives it. */
+  readonly computed?: true;
+  /** Given as an argument without a flag. */
+  readonly positional?: true;
+  /** Read from the command line and TSGI_CMD_ARGS only. */
+  readonly commandLineOnly?: true;
+  /** A variable that platforms set for every server, weaker than our own; `prefix` makes a value for this setting from it. */
+  readonly fallback?: { readonly variable: string; readonly prefix: string };
+}
+
+export type TextRow = Setting & { readonly kind: "text"; readonly default: string | null };
+export type IntegerRow = Setting & {
+  readonly kind: "integer";
+  readonly min: number;
+  readonly max?: number;
+  /** A word that may stand instead of a number. */
+  readonly or?: string;
+  readonly default: number;
+};
+export type SecondsRow = Setting & { readonly kind: "seconds"; readonly min: number; readonly default: number };
+export type BooleanRow = Setting & { readonly kind: "boolean"; readonly default: boolean };
+export type ChoiceRow = Setting & { readonly kind: "choice"; readonly choices: readonly string[]; readonly default: string | null };
+export type AddressesRow = Setting & { readonly kind: "addresses"; readonly default: readonly Address[] };
+export type PairsRow = Setting & { readonly kind: "pairs"; readonly default: Readonly<Record<string, string>> };
+export type CommandRow = Common & { readonly kind: "command" };
+export type SettingRow = TextRow | IntegerRow | SecondsRow | BooleanRow | ChoiceRow | AddressesRow | PairsRow;
+export type Row = SettingRow | CommandRow;
+
+export const TABLE = {
+  config: {
+    kind: "text", default: null, section: "config", short: "c", applies: "restart", metavar: "PATH", commandLineOnly: true,
+    shown: "tsgi.config.ts, .js, .mjs or .json, if there is one",
+    doc:
+      "Config file to read, as PATH or file:PATH, relative to the directory tsgi was started in. It is read again on every reload; the " +
+      "modules it imports are not.",
+  },
+  app: {
+    kind: "text", default: null, section: "config", applies: "reload", metavar: "APP", positional: true, shown: "none",
+    doc: "Module of the application to serve, as FILE or FILE:NAME when it is not the default export. Without one, nothing starts.",
+  },
+  bind: {
+    kind: "addresses", default: [{ kind: "tcp", host: "127.0.0.1", port: 8000 }], section: "socket", short: "b", applies: "reload",
+    metavar: "ADDRESS", fallback: { variable: "PORT", prefix: "0.0.0.0:" },
+    doc:
+      "Address to listen on: HOST, HOST:PORT, [IPV6]:PORT, :PORT for every IPv4 interface, tcp://HOST:PORT, unix:PATH, or fd://N for a " +
+      "socket that was inherited. Give it several times to listen on several. With $PORT set and no address given, it is 0.0.0.0:$PORT.",
+  },
+  backlog: {
+    kind: "integer", min: 1, max: 2147483647, default: 2048, section: "socket", applies: "restart",
+    doc: "Connections the kernel keeps waiting per socket before it refuses more. The kernel silently lowers it to net.core.somaxconn.",
+  },
+  reusePort: {
+    kind: "boolean", default: false, section: "socket", applies: "restart",
+    doc:
+      "Lets every worker bind the address by itself instead of adopting a socket the arbiter holds. Connections that wait for a worker " +
+      "are then lost when it leaves, so it is for systems where adoption does not work.",
+  },
+  workers: {
+    kind: "integer", min: 1, or: "auto", default: 1, section: "workers", short: "w", applies: "reload",
+    fallback: { variable: "WEB_CONCURRENCY", prefix: "" },
+    doc: "Worker processes that serve. One worker fills one CPU: auto starts one for each this process may use, container limits included.",
+  },
+  workerClass: {
+    kind: "choice", choices: ["async"], default: "async", section: "workers", short: "k", applies: "reload",
+    doc:
+      "How a worker serves: async answers many requests at once on one event loop, so a handler that blocks holds up its worker's other " +
+      "requests.",
+  },
+  workerConnections: {
+    kind: "integer", min: 1, default: 1000, section: "workers", applies: "reload",
+    doc: "Requests one worker serves at a time before it stops accepting; the others wait in the kernel's queue.",
+  },
+  timeout: {
+    kind: "seconds", min: 0, default: 30, section: "workers", short: "t", applies: "reload",
+    doc: "Silence after which a worker is murdered and replaced. It bounds a blocked worker, not a slow request, and 0 turns murder off.",
+  },
+  bootTimeout: {
+    kind: "seconds", min: 0, default: 60, section: "workers", applies: "reload",
+    doc: "Time a new worker has to load the application and report ready before it is murdered. 0 lets it take for ever, and a reload with it.",
+  },
+  gracefulTimeout: {
+    kind: "seconds", min: 0, default: 30, section: "workers", applies: "reload",
+    doc: "Time a retiring worker has to finish its requests before they are cut off. 0 cuts them off at once.",
+  },
+  keepAlive: {
+    kind: "seconds", min: 0, default: 2, section: "workers", applies: "reload",
+    doc: "Time an idle connection waits for its next request before it is closed. Behind a load balancer, make it longer than the balancer's.",
+  },
+  runtime: {
+    kind: "choice", choices: ["deno", "bun"], default: null, computed: true, shown: "the runtime tsgi itself runs on", section: "workers",
+    applies: "reload",
+    doc: "Runtime the workers run on, which may be another one than the arbiter's. Its program must be in PATH.",
+  },
+  interface: {
+    kind: "choice", choices: ["auto", "tsgi", "fetch"], default: "auto", section: "workers", applies: "reload",
+    doc:
+      "How the application is called: auto takes a function for TSGI and an object with fetch() for Fetch, so a bare Fetch handler needs " +
+      "fetch.",
+  },
+  lint: {
+    kind: "boolean", default: false, section: "workers", applies: "reload",
+    doc: "Checks every request and answer of a TSGI application against the specification, and answers 500 to what breaks it. For development: it costs time.",
+  },
+  chdir: {
+    kind: "text", default: null, computed: true, shown: "the directory tsgi was started in", section: "mechanics", applies: "reload",
+    metavar: "DIRECTORY",
+    doc: "Directory to change to before the application is loaded. Given on the command line, it is also where a config file is looked for.",
+  },
+  env: {
+    kind: "pairs", default: {}, section: "mechanics", short: "e", applies: "reload", shown: "none",
+    doc: "Variable for the workers' environment, over what they inherit. Give it several times for several; TSGI_ENV holds one a line.",
+  },
+  serverHeader: {
+    kind: "boolean", default: false, section: "mechanics", applies: "reload",
+    doc: "Names tsgi in the Server header of a response that has none. It is off because it tells attackers more than clients, and on Deno costs a small answer about 15 % more.",
+  },
+  accessLogfile: {
+    kind: "text", default: null, section: "logging", applies: "reload", metavar: "FILE", shown: "off",
+    doc: "File that gets one line per answered request, or - for standard output. Without it nothing is logged per request, which is fastest.",
+  },
+  accessLogformat: {
+    kind: "text", default: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"', section: "logging", applies: "reload",
+    doc: "Form of an access log line, in gunicorn's atoms. An atom without a value is written as -.",
+  },
+  errorLogfile: {
+    kind: "text", default: "-", section: "logging", applies: "reload", alias: "log-file", metavar: "FILE",
+    doc: "File that gets tsgi's own log, or - for standard error.",
+  },
+  logLevel: {
+    kind: "choice", choices: LEVELS, default: "info", section: "logging", applies: "reload",
+    doc: "Least severity that is written to the error log; everything below it is dropped.",
+  },
+  logFormat: {
+    kind: "choice", choices: ["text", "json"], default: "text", section: "logging", applies: "reload",
+    doc: "Form of the error log: text writes gunicorn's lines, json one object a line, which no logged value can forge.",
+  },
+  name: {
+    kind: "text", default: null, section: "naming", short: "n", applies: "reload", shown: "the application as given",
+    doc: "Name that ps shows in brackets after tsgi: master and tsgi: worker, to tell several servers apart.",
+  },
+  checkConfig: {
+    kind: "command", section: "commands",
+    doc: "Checks the settings and exits: 0 when they can be used, 1 when not, 2 when a flag is unknown.",
+  },
+  printConfig: {
+    kind: "command", section: "commands",
+    doc: "Prints the settings as settled from all sources, with secrets in env hidden, and exits.",
+  },
+  json: { kind: "command", section: "commands", doc: "Makes --print-config print JSON." },
+  help: { kind: "command", section: "commands", short: "h", doc: "Prints this help and exits." },
+  version: { kind: "command", section: "commands", short: "v", doc: "Prints the version and exits." },
+} as const satisfies Readonly<Record<string, Row>>;
+
+type Table = typeof TABLE;
+
+/** A key of the table, commands included. */
+export type Name = keyof Table;
+/** A key that has a value. */
+export type SettingName = { [K in Name]: Table[K] extends { readonly kind: "command" } ? never : K }[Name];
+/** A key that a config file may have. */
+export type ConfigName = { [K in SettingName]: Table[K] extends { readonly commandLineOnly: true } ? never : K }[SettingName];
+/** A key whose default depends on where tsgi runs. */
+export type ComputedName = { [K in SettingName]: Table[K] extends { readonly computed: true } ? K : never }[SettingName];
+
+interface Kinds {
+  readonly text: { readonly given: string; readonly settled: string };
+  readonly integer: { readonly given: number; readonly settled: number };
+  readonly seconds: { readonly given: number | string; readonly settled: number };
+  readonly boolean: { readonly given: boolean; readonly settled: boolean };
+  /** Its words are in the row. */
+  readonly choice: { readonly given: never; readonly settled: never };
+  readonly addresses: { readonly given: string | readonly string[]; readonly settled: readonly Address[] };
+  readonly pairs: { readonly given: Readonly<Record<string, string>> | readonly string[]; readonly settled: Readonly<Record<string, string>> };
+}
+
+type Value<R, Side extends "given" | "settled"> =
+  | (R extends { readonly kind: infer K extends keyof Kinds } ? Kinds[K][Side] : never)
+  | (R extends { readonly choices: readonly (infer C)[] } ? C : never)
+  | (R extends { readonly or: infer O } ? O : never);
+
+type Nullable<R> = R extends { readonly computed: true } ? never : R extends { readonly default: null } ? null : never;
+
+/** What a config file may say. Durations are seconds, or text such as `"10m"` and `"500ms"`; `undefined` is as good as absent. */
+export type Given = { readonly [K in ConfigName]?: Value<Table[K], "given"> | Nullable<Table[K]> | undefined };
+
+/** What all sources together came to: plain data that survives JSON. Durations are seconds. */
+export type Settings = { readonly [K in SettingName]: Value<Table[K], "settled"> | Nullable<Table[K]> };
+
+/** The defaults that depend on where tsgi runs. */
+export type Computed = Pick<Settings, ComputedName>;
+
+/** Every setting and command, in the table's order. */
+export const NAMES = Object.keys(TABLE) as readonly Name[];
+
+/** Every setting. */
+export const SETTING_NAMES = NAMES.filter((name): name is SettingName => TABLE[name].kind !== "command");
+
+/** The row of a setting, without its literal types. */
+export function rowOf(name: SettingName): SettingRow {
+  return TABLE[name];
+}

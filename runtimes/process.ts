@@ -1,0 +1,104 @@
+/** The process port (core/arbiter/process.ts) over node:child_process and node:process, which Deno and Bun share. */
+import { spawn as spawnProcess } from "node:child_process";
+import process from "node:process";
+import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
+import type { ArbiterSystem, Child, Ending, Millis, Signal, SpawnOptions, Timer } from "../core/arbiter/process.ts";
+import { closeDescriptor, createChannel, handDescriptors } from "./descriptor_channel.ts";
+import { hold } from "./sockets.ts";
+import { workerCommand } from "./worker_command.ts";
+
+/** The descriptor under which a worker finds the channel that listening sockets come over. */
+export const CHANNEL_DESCRIPTOR = 3;
+/** A worker says it before it exits, and exits when it is said back. */
+export interface LastWord {
+  readonly type: "last-word";
+}
+/** How long an ended worker's last messages may take. */
+const LAST_WORDS: Millis = 200;
+
+export function now(): Millis {
+  return performance.now();
+}
+
+export function every(period: Millis, run: () => void): Timer {
+  const timer = setInterval(run, period);
+  return { stop: () => clearInterval(timer) };
+}
+
+export function wait(time: Millis): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, time));
+}
+
+export function onSignal(signal: Signal, run: () => void): void {
+  process.on(`SIG${signal}`, run);
+}
+
+/** `script` is what a worker runs. */
+export function arbiterSystem(script: string): ArbiterSystem {
+  return { pid: process.pid, now, every, wait, onSignal, hold, spawn: (options) => spawn(script, options) };
+}
+
+function spawn(script: string, options: SpawnOptions): Child {
+  const channel = createChannel();
+  const variables = { ...options.env, TSGI_WORKER: String(process.pid) };
+  const { command, args, env } = workerCommand({ script, env: variables, appDirectory: options.appDirectory, on: options.runtime });
+  const child = spawnProcess(command, args, {
+    argv0: options.title,
+    cwd: options.directory,
+    env,
+    serialization: "json",
+    stdio: ["ignore", "inherit", "inherit", channel ? channel.worker : "ignore", "ipc"],
+  });
+  if (channel) closeDescriptor(channel.worker);
+  const { pid } = child;
+  if (pid === undefined) {
+    if (channel) closeDescriptor(channel.arbiter);
+    child.on("error", () => {}); // Told by the throw.
+    throw new Error(`Cannot run ${command}: is it in PATH?`);
+  }
+  let ended = false;
+  child.on("message", (message) => {
+    if ((message as LastWord).type !== "last-word") options.onMessage(message as FromWorker);
+    else if (child.connected) child.send(message as LastWord, () => {});
+  });
+  child.on("error", () => {}); // A message to a worker that has gone: its exit tells.
+  child.on("exit", (code, signal) => {
+    ended = true;
+    if (channel) closeDescriptor(channel.arbiter);
+    afterLastWords(child, () => options.onExit({ code, signal } satisfies Ending));
+  });
+  return {
+    pid,
+    send: (message: ToWorker) => {
+      if (child.connected) child.send(message, () => {});
+    },
+    hand: (descriptors) => {
+      if (channel && !ended) handDescriptors(channel.arbiter, descriptors);
+    },
+    kill: (signal) => {
+      if (!ended) kill(pid, signal);
+    },
+  };
+}
+
+/** An exit can be seen before the messages that were sent ahead of it. */
+function afterLastWords(child: { readonly connected: boolean; once(event: "disconnect", run: () => void): unknown }, run: () => void): void {
+  if (!child.connected) return run();
+  let told = false;
+  const tell = () => {
+    if (told) return;
+    told = true;
+    clearTimeout(timer);
+    run();
+  };
+  const timer = setTimeout(tell, LAST_WORDS);
+  child.once("disconnect", tell);
+}
+
+function kill(pid: number, signal: Signal): void {
+  try {
+    process.kill(pid, `SIG${signal}`);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== "ESRCH") throw error; // ESRCH: it has gone; its exit is on the way.
+  }
+}

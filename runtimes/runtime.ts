@@ -1,0 +1,68 @@
+/** What differs between Deno and Bun, as one interface. runtimes/deno.ts and runtimes/bun.ts implement it; nothing else may ask which runtime it is. */
+import type { NativeHandler } from "../core/arbiter/listener.ts";
+
+/** The few C types that the calls in libc.ts need. A `buffer` is passed by address; `pointer` is an address as a bigint. */
+export type CType = "i32" | "u32" | "i64" | "u64" | "buffer" | "pointer" | "void";
+export interface CSignature {
+  readonly parameters: readonly CType[];
+  readonly result: CType;
+}
+export type CFunction = (...args: (number | bigint | Uint8Array | null)[]) => number | bigint;
+
+export interface Ffi {
+  /** Opens the first library of `names` that exists. Throws when none does, or when FFI is not allowed. */
+  open<S extends Record<string, CSignature>>(names: readonly string[], symbols: S): { [K in keyof S]: CFunction };
+  /** The address of a buffer's first byte. The caller keeps the buffer alive. */
+  addressOf(buffer: Uint8Array): bigint;
+  /** `length` bytes of memory at `address`, shared, not copied. */
+  memory(address: bigint, length: number): Uint8Array;
+}
+
+export interface NativeServer {
+  /** The port of a TCP server. */
+  readonly port?: number;
+  /** Ends gracefully, or at once when `hard`. May never resolve when graceful: race it. */
+  stop(hard: boolean): Promise<void>;
+  /** Resolves when the server is over, with an error if it ended by itself. */
+  readonly finished: Promise<unknown>;
+  /** Where the runtime closes no idle connections itself (Deno, TCP): what somebody else must know to do it. */
+  readonly busy?: Busy;
+}
+
+/** Which clients, by their port, have a request in flight or a WebSocket open. */
+export interface Busy {
+  has(port: number): boolean;
+  /** Tells which ports are `open`, before `has` is asked: the others are forgotten. */
+  see(open: ReadonlySet<number>): void;
+}
+
+export interface NativeServeOptions {
+  readonly at: { readonly host: string; readonly port: number; readonly reusePort?: boolean; readonly backlog?: number } | { readonly path: string };
+  readonly handler: NativeHandler;
+  /** Answers when the handler threw: the gateway never does, so this is the last line of defence. */
+  readonly onError: (error: unknown) => Response;
+  /** Seconds a connection may be idle between requests; 0 for any time. A request in flight is never idle, however silent it is. */
+  readonly keepAlive: number;
+  /**
+   * If the body of `response` is a stream, has `run` called just *before* it ends, and says true; false for a body in memory. Bun cannot
+   * tell them apart, and cannot be told afterwards: without this, connections there keep its longest idle time, 255 s.
+   */
+  readonly whenEnding?: (response: Response, run: () => void) => boolean;
+}
+
+export interface Runtime {
+  readonly name: "deno" | "bun";
+  readonly version: string;
+  /** The oldest version that tsgi starts on. */
+  readonly minimum: string;
+  readonly ffi: Ffi;
+  serve(options: NativeServeOptions): NativeServer | Promise<NativeServer>;
+  /** Whether a response's body is in memory: undefined where the runtime cannot tell it from a stream. */
+  isWhole(response: Response): boolean | undefined;
+  /** Whether `request.url` is the client's raw text. */
+  readonly rawUrls: boolean;
+  /** Throws for a response header that must not reach the native server. */
+  checkHeaders(response: Response): void;
+  /** Sets what `ps` shows for this process. */
+  setTitle(title: string): void;
+}

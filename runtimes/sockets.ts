@@ -1,0 +1,264 @@
+/**
+ * The arbiter's side of the listener port: opens sockets and holds them, never accepts.
+ *
+ * A slot's socket has SO_REUSEPORT, and any process of the same user may join such a group without an error. So:
+ *
+ * - the first socket is bound *without* it, which the kernel refuses if anybody has the address, or one that overlaps it; it is switched
+ *   on afterwards, for the slots to come. There is no moment at which the address is free;
+ * - an abstract unix socket named after the address is bound as a lock. The kernel keeps it per network namespace, like the port, and
+ *   frees it with the process, however that ends. It is what tells two arbiters apart whose workers bind by themselves.
+ */
+import { lookup } from "node:dns/promises";
+import { lstatSync, readFileSync, statSync, unlinkSync } from "node:fs";
+import { createServer } from "node:net";
+import { basename, dirname, resolve } from "node:path";
+import process from "node:process";
+import { type Address, addressText, type Held, type HoldOptions, ListenError } from "../core/arbiter/listener.ts";
+import { FAMILY, type Libc, libc, OPTION, requireLibc } from "./libc.ts";
+import { familyOf, PATH_ROOM, type SocketAddress } from "./socket_address.ts";
+
+type Tcp = Extract<Address, { kind: "tcp" }>;
+type Internet = Exclude<SocketAddress, { readonly family: "unix" }>;
+
+/** Takes `address` for this process. Rejects with {@linkcode ListenError}. */
+export async function hold(address: Address, options: HoldOptions): Promise<Held> {
+  if (address.kind === "tcp") {
+    if (libc instanceof Error) return await probe(address);
+    const at = await locate(address);
+    return options.mode === "reuse-port" ? reserve(libc, address, at) : slots(libc, address, at, options);
+  }
+  if (options.mode === "reuse-port" || libc instanceof Error) {
+    const reason = libc instanceof Error ? libc.message : "workers bind by themselves with --reuse-port";
+    throw new ListenError(`Cannot share ${addressText(address)} between workers: ${reason}; bind a TCP address instead`, "ENOTSUP", false);
+  }
+  return address.kind === "unix" ? unixSocket(libc, address.path, options) : inherited(libc, address.fd, options);
+}
+
+/** gunicorn's sockets are IPv4 unless the host is an IPv6 number; a name that has IPv6 addresses only is IPv6 here too. */
+async function locate(address: Tcp): Promise<Internet> {
+  const host = address.host === "" ? "0.0.0.0" : address.host;
+  const family = familyOf(host.split("%")[0]!);
+  if (family !== null) return { family, host, port: address.port };
+  try {
+    const found = await lookup(host, { family: 4 }).catch(() => lookup(host));
+    return { family: found.family === 6 ? "v6" : "v4", host: found.address, port: address.port };
+  } catch (error) {
+    const code = (error as { code?: string }).code ?? "ENOTFOUND";
+    throw new ListenError(`Cannot listen at ${addressText(address)}: no address is known for the host ${host} (${code})`, code, false);
+  }
+}
+
+function slots(c: Libc, address: Tcp, at: Internet, { backlog, mode }: HoldOptions): Held {
+  const first = internetSocket(c, address, at, backlog, "alone");
+  const bound = c.nameOf(first) as Internet;
+  const held = { ...address, port: bound.port };
+  const lock = guard([first], () => takeLock(c, `tcp/${bound.host}/${bound.port}`, held));
+  const open = [first];
+  return {
+    address: held,
+    mode: mode === "shared" ? "shared" : "slots",
+    descriptor: (slot) => {
+      if (mode === "shared") return first;
+      while (open.length <= slot) open.push(internetSocket(c, held, bound, backlog, "beside"));
+      return open[slot]!;
+    },
+    close: once(() => [...open, lock].forEach(c.close)),
+  };
+
+  function internetSocket(c: Libc, address: Tcp, at: Internet, backlog: number, how: "alone" | "beside"): number {
+    return attempt(c, address, at, (fd) => {
+      c.set(fd, OPTION.reuseAddress, 1);
+      if (how === "beside") c.set(fd, OPTION.reusePort, 1);
+      c.bind(fd, at);
+      if (mode !== "shared") c.set(fd, OPTION.reusePort, 1);
+      c.listen(fd, backlog);
+    });
+  }
+}
+
+/** Keeps the address for workers that bind by themselves: a bound socket that never listens gets no connections. */
+function reserve(c: Libc, address: Tcp, at: Internet): Held {
+  const fd = bindAlone();
+  const bound = c.nameOf(fd) as Internet;
+  const held = { ...address, port: bound.port };
+  const lock = guard([fd], () => takeLock(c, `tcp/${bound.host}/${bound.port}`, held));
+  return { address: held, mode: "reuse-port", descriptor: () => null, close: once(() => [fd, lock].forEach(c.close)) };
+
+  // Without SO_REUSEADDR, nobody else can bind beside it who has not SO_REUSEPORT. With it, connections of an ended server that are still
+  // waiting for their end (TIME_WAIT) are no hindrance.
+  function bindAlone(): number {
+    const bind = (reuse: boolean) =>
+      attempt(c, address, at, (fd) => {
+        if (reuse) c.set(fd, OPTION.reuseAddress, 1);
+        c.bind(fd, at);
+        c.set(fd, OPTION.reusePort, 1);
+      });
+    try {
+      return bind(false);
+    } catch (error) {
+      if ((error as ListenError).code !== "EADDRINUSE") throw error;
+      return bind(true);
+    }
+  }
+}
+
+/** Without the C library nothing can be held: we only make sure that nobody has the address now. */
+async function probe(address: Tcp): Promise<Held> {
+  const server = createServer();
+  const host = address.host === "" ? "0.0.0.0" : address.host;
+  const port = await new Promise<number>((resolve, reject) => {
+    server.once("error", (error) => reject(explain(error, address)));
+    server.listen({ host, port: address.port, exclusive: true }, () => resolve((server.address() as { port: number }).port));
+  });
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  return { address: { ...address, port }, mode: "reuse-port", descriptor: () => null, close: () => {} };
+}
+
+/** One socket for all workers. The lock stands for the place in the file system, whatever name it was reached by. */
+function unixSocket(c: Libc, path: string, { backlog, umask = 0 }: HoldOptions): Held {
+  const address = { kind: "unix", path } as const;
+  if (new TextEncoder().encode(path).length >= PATH_ROOM) {
+    throw new ListenError(`Cannot listen at unix:${path}: a unix socket's path has at most ${PATH_ROOM - 1} bytes`, "ENAMETOOLONG", false);
+  }
+  const lock = takeLock(c, `unix/${placeOf(path)}`, address);
+  const at = { family: "unix", path } as const;
+  const fd = guard([lock], () => {
+    removeStale(c, path);
+    // The mode is right from the first moment: there is never a socket that the wrong people may connect to. Until it listens, nobody can.
+    const before = process.umask(umask);
+    try {
+      return attempt(c, address, at, (fd) => {
+        c.bind(fd, at);
+        c.listen(fd, backlog);
+      });
+    } finally {
+      process.umask(before);
+    }
+  });
+  const ours = lstatSync(path);
+  return {
+    address,
+    mode: "shared",
+    descriptor: () => fd,
+    close: once(() => {
+      const now = lstatSync(path, { throwIfNoEntry: false });
+      if (now && now.ino === ours.ino && now.dev === ours.dev) unlinkSync(path);
+      c.close(fd);
+      c.close(lock);
+    }),
+  };
+}
+
+function placeOf(path: string): string {
+  try {
+    const { dev, ino } = statSync(dirname(resolve(path)));
+    return `${dev}/${ino}/${basename(path)}`;
+  } catch (error) {
+    throw explain(error, { kind: "unix", path });
+  }
+}
+
+/** A socket that nobody listens at is what a killed server leaves behind. Anything else at that path is somebody's, and stays. */
+function removeStale(c: Libc, path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (!found) return;
+  if (!found.isSocket()) {
+    const kind = found.isSymbolicLink() ? "a symbolic link" : found.isDirectory() ? "a directory" : "a file";
+    throw new ListenError(`Cannot listen at unix:${path}: there is ${kind} that is not a socket; remove it, or choose another path`, "EEXIST", false);
+  }
+  const fd = c.socket(FAMILY.unix);
+  try {
+    c.connect(fd, { family: "unix", path });
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === "ECONNREFUSED") return unlinkSync(path);
+    if (code === "ENOENT") return;
+    if (code !== "EAGAIN") throw explain(error, { kind: "unix", path });
+  } finally {
+    c.close(fd);
+  }
+  throw new ListenError(`Connection in use: ${path}`, "EADDRINUSE", true);
+}
+
+/** A socket that a service manager or a parent opened for us. */
+function inherited(c: Libc, fd: number, { backlog }: HoldOptions): Held {
+  const refuse = (reason: string) => new ListenError(`Cannot listen at fd://${fd}: ${reason}`, "EBADF", false);
+  const name = c.nameOf(fd);
+  const STREAM = 1;
+  if (name === null) throw refuse("that descriptor is not an open socket; was it handed to this process?");
+  if (c.get(fd, OPTION.type) !== STREAM) throw refuse("that socket is not a stream socket");
+  if (name.family === "unix" ? name.path === "" : name.port === 0) throw refuse("that socket is not bound to an address");
+  try {
+    if (c.get(fd, OPTION.accepting) !== 1) c.listen(fd, backlog);
+    c.nonBlocking(fd);
+    c.closeOnExec(fd);
+  } catch (error) {
+    throw refuse((error as Error).message);
+  }
+  const address: Address = name.family === "unix" ? { kind: "unix", path: name.path } : { kind: "tcp", host: name.host, port: name.port };
+  return { address, mode: "shared", descriptor: () => fd, close: once(() => c.close(fd)) };
+}
+
+/** Opens a socket and does `use` with it; closes it if that throws. */
+function attempt(c: Libc, address: Address, at: SocketAddress, use: (fd: number) => void): number {
+  try {
+    const fd = c.socket(FAMILY[at.family]);
+    guard([fd], () => use(fd));
+    return fd;
+  } catch (error) {
+    throw explain(error, address);
+  }
+}
+
+function takeLock(c: Libc, name: string, address: Address): number {
+  return attempt(c, address, { family: "unix", path: "" }, (fd) => c.bind(fd, { family: "unix", path: `\0tsgi/${name}`.slice(0, PATH_ROOM - 1) }));
+}
+
+function guard<T>(descriptors: readonly number[], run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    descriptors.forEach(requireLibc().close);
+    throw error;
+  }
+}
+
+function explain(error: unknown, address: Address): ListenError {
+  if (error instanceof ListenError) return error;
+  const { code = "EUNKNOWN", message } = error as { code?: string; message: string };
+  const text = addressText(address);
+  const python = address.kind === "tcp" ? `('${address.host}', ${address.port})` : address.kind === "unix" ? address.path : text;
+  if (code === "EADDRINUSE") return new ListenError(`Connection in use: ${python}`, code, true);
+  if (code === "EADDRNOTAVAIL") return new ListenError(`Invalid address: ${python}`, code, true);
+  const cannot = (why: string) => new ListenError(`Cannot listen at ${text}: ${why} (${code})`, code, false);
+  if (address.kind === "unix") {
+    if (code === "ENOENT") return cannot(`there is no directory ${dirname(resolve(address.path))}, create it`);
+    if (code === "EACCES" || code === "EPERM") return cannot(`this process may not write to it or to its directory ${dirname(resolve(address.path))}`);
+    if (code === "EPROTOTYPE") return cannot("a socket of another type has that path");
+  } else if (code === "EACCES" && address.kind === "tcp") {
+    return cannot(
+      `ports below ${lowestPort()} need the capability CAP_NET_BIND_SERVICE; choose a higher port, ` +
+        "give the capability, or lower the sysctl net.ipv4.ip_unprivileged_port_start",
+    );
+  } else if (code === "EAFNOSUPPORT") {
+    return cannot("this system has no IPv6");
+  }
+  return new ListenError(`Cannot listen at ${text}: ${message}`, code, false);
+}
+
+function lowestPort(): number {
+  try {
+    return Number(readFileSync("/proc/sys/net/ipv4/ip_unprivileged_port_start", "utf8"));
+  } catch {
+    return 1024; // What it was before there was such a sysctl.
+  }
+}
+
+function once(run: () => void): () => void {
+  let done = false;
+  return () => {
+    if (done) return;
+    done = true;
+    run();
+  };
+}

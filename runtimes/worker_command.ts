@@ -1,0 +1,47 @@
+/** How to start a worker, on the runtime we run on or on the other one. */
+import { existsSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import process from "node:process";
+import { runtime } from "./current.ts";
+import { scrub } from "./environment.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** A program to spawn: argv and environment. */
+export interface Command {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface WorkerCommandOptions {
+  readonly script: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Where the application is: its configuration counts, not tsgi's. */
+  readonly appDirectory: string;
+  /** The runtime to start it on: by default the one we run on. The other one's program is looked for in PATH. */
+  readonly on?: Runtime["name"];
+}
+
+/** How to start `script` as a worker, with an environment in which nothing steers the server from outside. */
+export function workerCommand({ script, env, appDirectory, on = runtime.name }: WorkerCommandOptions): Command {
+  const args = on === "deno" ? [...DENO_FLAGS, ...denoConfiguration(appDirectory), script] : [...BUN_FLAGS, script];
+  return { command: on === runtime.name ? process.execPath : on, args, env: scrub(env) };
+}
+
+/** An empty configuration and no .env: a bunfig.toml in the current or home directory could preload code. No package is fetched unasked. */
+const BUN_FLAGS = ["--no-env-file", "--config=/dev/null", "--no-install"];
+
+/** `--unstable-net` is for binding beside others; without `--unstable-no-legacy-abort`, a request's signal fires after every answer. */
+const DENO_FLAGS = ["run", "-A", "--no-prompt", "--unstable-net", "--unstable-no-legacy-abort"];
+
+/**
+ * Deno looks for its configuration beside the main module, which is tsgi's own: the application's import map would be ignored. With a
+ * package.json alone, packages come from node_modules, as `deno run` beside it would have it.
+ */
+function denoConfiguration(directory: string): string[] {
+  for (let at = resolve(directory); ; at = dirname(at)) {
+    for (const name of ["deno.json", "deno.jsonc"]) if (existsSync(join(at, name))) return ["--config", join(at, name)];
+    if (existsSync(join(at, "package.json"))) return ["--no-config", "--node-modules-dir=manual"];
+    if (at === dirname(at)) return ["--no-config"];
+  }
+}

@@ -1,0 +1,57 @@
+/** The worker's side of the process port, over node:process, which Deno and Bun share. */
+import process from "node:process";
+import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
+import type { WorkerSystem } from "../core/arbiter/process.ts";
+import { adopt, bindReusePort, selfTest } from "./adoption.ts";
+import { closeDescriptor, takeDescriptors } from "./descriptor_channel.ts";
+import { loader } from "./loader.ts";
+import { openLogFile } from "./log_file.ts";
+import { CHANNEL_DESCRIPTOR, every, type LastWord, now, onSignal, wait } from "./process.ts";
+import type { Runtime } from "./runtime.ts";
+
+/** How long the last messages may take before the process ends without them. */
+const LAST_WORDS = 200;
+
+export function workerSystem(runtime: Runtime): WorkerSystem {
+  return {
+    pid: process.pid,
+    now,
+    every,
+    wait,
+    onSignal,
+    onMessage: (run) => void process.on("message", (message) => {
+      if ((message as LastWord).type !== "last-word") run(message as ToWorker);
+    }),
+    onOrphaned: (run) => void process.on("disconnect", run),
+    onFault: (run) => {
+      process.on("uncaughtException", (error) => run("exception", error));
+      process.on("unhandledRejection", (error) => run("rejection", error));
+    },
+    send,
+    takeDescriptors: (count) => takeDescriptors(CHANNEL_DESCRIPTOR, count),
+    adopt: (descriptor, options) => adopt(runtime, descriptor, options),
+    bind: (address, options) => bindReusePort(runtime, address, options),
+    selfTest: () => selfTest(runtime),
+    loader,
+    closeDescriptor,
+    openLog: (target, kind) => openLogFile(target, kind === "access" ? { standard: 1, batched: true } : { standard: 2 }),
+    rawUrls: runtime.rawUrls,
+    checkHeaders: runtime.checkHeaders,
+    exit,
+  };
+
+  function send(message: FromWorker | LastWord): void {
+    if (process.connected) process.send?.(message, undefined, undefined, () => {}); // If the arbiter has gone, nobody is left to hear.
+  }
+
+  /** When the arbiter has answered the last word, it has heard everything before: `send` itself does not tell. */
+  function exit(code: number): void {
+    if (!process.connected) process.exit(code);
+    process.on("message", (message) => {
+      if ((message as LastWord).type === "last-word") process.exit(code);
+    });
+    process.on("disconnect", () => process.exit(code));
+    setTimeout(() => process.exit(code), LAST_WORDS);
+    send({ type: "last-word" });
+  }
+}

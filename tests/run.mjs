@@ -1,0 +1,64 @@
+// Runs the test suite on both runtimes, or on the one named, and ends with the sum: `N passed, N failed`.
+// Usage: node tests/run.mjs [deno|bun] [files or folders...]
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+
+const given = process.argv.slice(2);
+const runtimes = given[0] === "deno" || given[0] === "bun" ? [given.shift()] : ["deno", "bun"];
+const where = given.length > 0 ? given : ["tests"];
+const bin = (name) => new URL(`../node_modules/.bin/${name}`, import.meta.url).pathname;
+if (!existsSync(bin("deno"))) {
+  console.error("Cannot run the tests: node_modules is missing, run: npm ci");
+  process.exit(1);
+}
+
+const sum = { passed: 0, failed: 0 };
+let broken = false;
+
+await run("types", bin("tsc"), ["--noEmit"]);
+await run("types of core, which knows no runtime", bin("tsc"), ["-p", "core", "--noEmit"]);
+for (const runtime of runtimes) {
+  const output = runtime === "deno"
+    ? await run("deno", bin("deno"), ["test", "-A", "--no-check", "--quiet", ...where])
+    : await run("bun", bin("bun"), ["test", "--timeout=120000", ...where.map((w) => (w.startsWith(".") || w.startsWith("/") ? w : `./${w}`))]);
+  count(runtime, output);
+}
+console.log(`${sum.passed} passed, ${sum.failed} failed`);
+process.exit(broken || sum.failed > 0 || sum.passed === 0 ? 1 : 0);
+
+function run(name, command, args) {
+  console.log(`--- ${name}`);
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      cwd: new URL("..", import.meta.url).pathname,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, NO_COLOR: "1" },
+    });
+    let output = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8");
+      stream.on("data", (text) => {
+        output += text;
+        process.stdout.write(text);
+      });
+    }
+    child.on("close", (code) => {
+      if (code !== 0) broken = true;
+      resolve(output);
+    });
+  });
+}
+
+/** deno: "ok | 12 passed | 0 failed (1s)"; bun: " 12 pass" and " 0 fail", each on its own line. */
+function count(runtime, output) {
+  const deno = [...output.matchAll(/^(?:ok|FAILED) \| (\d+) passed.* \| (\d+) failed/gm)].at(-1);
+  const passed = runtime === "deno" ? deno?.[1] : [...output.matchAll(/^ (\d+) pass$/gm)].at(-1)?.[1];
+  const failed = runtime === "deno" ? deno?.[2] : [...output.matchAll(/^ (\d+) fail$/gm)].at(-1)?.[1];
+  if (passed === undefined) {
+    console.error(`Cannot count the tests of ${runtime}: it ended without a summary`);
+    broken = true;
+    return;
+  }
+  sum.passed += Number(passed);
+  sum.failed += Number(failed ?? 0);
+}
