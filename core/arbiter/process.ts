@@ -78,6 +78,8 @@ export interface WorkerSystem {
   /** Throws the reason why inherited sockets cannot be served here. */
   selfTest(): Promise<void>;
   readonly loader: Loader;
+  /** Bytes of resident memory. */
+  memory(): number;
   closeDescriptor(descriptor: number): void;
   /** Opens a log: a path, or `-` for the standard stream of its kind. */
   openLog(target: string, kind: "errors" | "access"): LogTarget;

@@ -14,7 +14,7 @@ import type { LogTarget, WorkerSystem } from "./process.ts";
 import { requestLog as openRequestLog } from "./request_log.ts";
 import { WORKER_SIGNALS } from "./signals.ts";
 import type { Door, Traffic } from "./traffic.ts";
-import { step, worker, type WorkerEffect, type WorkerEvent, type WorkerState } from "./worker.ts";
+import { step, worker, type WorkerEffect, type Wear, type WorkerEvent, type WorkerState } from "./worker.ts";
 
 /** A beat is missed twice before anybody worries: see SILENT in arbiter.ts. */
 const BEAT = 500;
@@ -56,7 +56,15 @@ interface Open {
 function run(system: WorkerSystem, start: Start): Running {
   const { settings } = start;
   const { log, errors, access } = openLogs(system, start);
-  const traffic: Traffic = { inFlight: 0, handled: 0, limit: settings.workerConnections, full: false, onFull: (full) => tell({ type: "counted", full, at: system.now() }) };
+  const traffic: Traffic = {
+    inFlight: 0,
+    handled: 0,
+    limit: settings.workerConnections,
+    full: false,
+    onFull: (full) => tell({ type: "counted", full, at: system.now() }),
+    worn: settings.maxRequests === 0 ? Infinity : settings.maxRequests + Math.floor(Math.random() * (settings.maxRequestsJitter + 1)),
+    onWorn: () => tell({ type: "worn", at: system.now() }),
+  };
   const requestLog = access === null ? null : openRequestLog(access, settings, system.pid);
   const open: Open[] = [];
   let application: Application | null = null;
@@ -67,9 +75,18 @@ function run(system: WorkerSystem, start: Start): Running {
   let stepping = false;
 
   system.onFault((kind, error) => tell({ type: "faulted", kind, ...explain(error), at: system.now() }));
-  system.every(BEAT, () => tell({ type: "ticked", inFlight: traffic.inFlight, handled: traffic.handled, at: system.now() }));
-  tell({ type: "started", gracefulTimeout: settings.gracefulTimeout * 1000, at: system.now() });
+  const limits: Wear = {
+    rss: settings.maxRss === 0 ? Infinity : settings.maxRss * 2 ** 20,
+    lifetime: settings.maxLifetime === 0 ? Infinity : settings.maxLifetime * 1000 * (1 + Math.random() / 10),
+  };
+  system.every(BEAT, tick);
+  tell({ type: "started", gracefulTimeout: settings.gracefulTimeout * 1000, limits, at: system.now() });
   return { tell, told };
+
+  function tick(): void {
+    const rss = limits.rss === Infinity ? 0 : system.memory();
+    tell({ type: "ticked", inFlight: traffic.inFlight, handled: traffic.handled, rss, at: system.now() });
+  }
 
   function told(message: ToWorker): void {
     if (message.type === "listen") {

@@ -9,6 +9,9 @@ export interface Traffic {
   readonly limit: number;
   full: boolean;
   readonly onFull: (full: boolean) => void;
+  /** With this many handled, the worker wants a successor; Infinity for never. */
+  readonly worn: number;
+  readonly onWorn: () => void;
 }
 
 /** One native server of the worker: a place it listens at. */
@@ -19,7 +22,7 @@ export interface Door {
 }
 
 export function enter(traffic: Traffic, door: Door): void {
-  traffic.handled++;
+  if (++traffic.handled === traffic.worn) traffic.onWorn();
   door.inFlight++;
   if (++traffic.inFlight >= traffic.limit && !traffic.full) {
     traffic.full = true;

@@ -7,7 +7,7 @@
  * 2. To go, it stops accepting without closing anything, answers what it has with `Connection: close`, and leaves when nothing is in
  *    flight and a quiet time has passed: whoever was already connected but had not spoken yet is still served.
  * 3. At its limit of connections it stops accepting, and says so; below it, it accepts again.
- * 4. When something in it breaks, it asks for a successor and goes on.
+ * 4. When something in it breaks, or it has served for long enough, it asks for a successor and goes on until that one serves.
  */
 import type { EventName, Fields, Level } from "../logging/record.ts";
 import type { FromWorker } from "./message.ts";
@@ -20,14 +20,22 @@ export interface WorkerState {
   readonly pid: number;
   readonly since: Millis;
   readonly gracefulTimeout: Millis;
+  readonly limits: Wear;
   readonly full: boolean;
   readonly tired: boolean;
+}
+
+/** When a worker is worn out; Infinity for never. */
+export interface Wear {
+  /** Bytes of resident memory. */
+  readonly rss: number;
+  readonly lifetime: Millis;
 }
 
 export type WorkerEvent =
   & { readonly at: Millis }
   & (
-    | { readonly type: "started"; readonly gracefulTimeout: Millis }
+    | { readonly type: "started"; readonly gracefulTimeout: Millis; readonly limits: Wear }
     | { readonly type: "loaded" }
     | { readonly type: "load-failed"; readonly exitCode: 3 | 4; readonly reason: string; readonly stack?: string }
     | { readonly type: "told-to-listen"; readonly slot: number }
@@ -41,7 +49,9 @@ export type WorkerEvent =
     | { readonly type: "faulted"; readonly kind: string; readonly reason: string; readonly stack?: string }
     | { readonly type: "server-ended"; readonly reason: string }
     | { readonly type: "counted"; readonly full: boolean }
-    | { readonly type: "ticked"; readonly inFlight: number; readonly handled: number }
+    /** It has handled as many requests as it should. */
+    | { readonly type: "worn" }
+    | { readonly type: "ticked"; readonly inFlight: number; readonly handled: number; readonly rss: number }
     | { readonly type: "closed" }
   );
 
@@ -65,7 +75,7 @@ export type WorkerEffect =
 export const QUIET: Millis = 1000;
 
 export function worker(pid: number, at: Millis): WorkerState {
-  return { phase: "starting", pid, since: at, gracefulTimeout: 30_000, full: false, tired: false };
+  return { phase: "starting", pid, since: at, gracefulTimeout: 30_000, limits: { rss: Infinity, lifetime: Infinity }, full: false, tired: false };
 }
 
 export function step(before: WorkerState, event: WorkerEvent): [WorkerState, WorkerEffect[]] {
@@ -73,7 +83,7 @@ export function step(before: WorkerState, event: WorkerEvent): [WorkerState, Wor
   const { pid } = before;
   switch (event.type) {
     case "started":
-      return [{ ...before, phase: "loading", since: event.at, gracefulTimeout: event.gracefulTimeout }, [
+      return [{ ...before, phase: "loading", since: event.at, gracefulTimeout: event.gracefulTimeout, limits: event.limits }, [
         log("info", "booting", { pid }),
         { type: "load" },
       ]];
@@ -100,9 +110,11 @@ export function step(before: WorkerState, event: WorkerEvent): [WorkerState, Wor
     case "orphaned":
       return drain(before, event.at, [log("info", "parent-changed", { pid })]);
     case "faulted":
-      return askForSuccessor(before, [log("error", "unhandled", { kind: event.kind, reason: event.reason, stack: event.stack })]);
+      return askForSuccessor(before, true, [log("error", "unhandled", { kind: event.kind, reason: event.reason, stack: event.stack })]);
     case "server-ended":
-      return askForSuccessor(before, [log("critical", "server-ended", { reason: event.reason })]);
+      return askForSuccessor(before, true, [log("critical", "server-ended", { reason: event.reason })]);
+    case "worn":
+      return askForSuccessor(before, false, [log("info", "autorestarting", {})]);
     case "counted":
       return count(before, event.full);
     case "ticked":
@@ -137,9 +149,9 @@ function drain(before: WorkerState, at: Millis, first: readonly WorkerEffect[]):
   return [{ ...before, phase: "draining", since: at }, [...first, { type: "announce-close" }, { type: "leave" }]];
 }
 
-function askForSuccessor(before: WorkerState, first: readonly WorkerEffect[]): [WorkerState, WorkerEffect[]] {
-  if (before.phase !== "serving" || before.tired) return [before, [...first]];
-  return [{ ...before, tired: true }, [...first, report({ type: "tired", faulty: true })]];
+function askForSuccessor(before: WorkerState, faulty: boolean, first: readonly WorkerEffect[]): [WorkerState, WorkerEffect[]] {
+  if (before.phase !== "serving" || before.tired) return [before, faulty ? [...first] : []];
+  return [{ ...before, tired: true }, [...first, report({ type: "tired", faulty })]];
 }
 
 function count(before: WorkerState, full: boolean): [WorkerState, WorkerEffect[]] {
@@ -150,9 +162,19 @@ function count(before: WorkerState, full: boolean): [WorkerState, WorkerEffect[]
 function tick(before: WorkerState, event: Extract<WorkerEvent, { type: "ticked" }>): [WorkerState, WorkerEffect[]] {
   const beat = report({ type: "beat", inFlight: event.inFlight, handled: event.handled });
   const age = event.at - before.since;
+  if (before.phase === "serving" && !before.tired) {
+    const worn = wear(before, event, age);
+    const [after, effects] = worn ? askForSuccessor(before, false, [worn]) : [before, []];
+    return [after, [beat, ...effects]];
+  }
   if (before.phase !== "draining" || event.inFlight > 0 || age < QUIET) return [before, [beat]];
   const deadline = Math.max(0, before.gracefulTimeout - age);
   return [{ ...before, phase: "closing", since: event.at }, [beat, { type: "close", deadline }]];
+}
+
+function wear({ limits, pid }: WorkerState, { rss }: { readonly rss: number }, age: Millis): WorkerEffect | null {
+  if (rss > limits.rss) return log("warning", "too-large", { pid, mebibytes: Math.round(rss / 2 ** 20), limit: Math.round(limits.rss / 2 ** 20) });
+  return age > limits.lifetime ? log("info", "too-old", { pid, seconds: limits.lifetime / 1000 }) : null;
 }
 
 function end(before: WorkerState, code: number, first: readonly WorkerEffect[]): [WorkerState, WorkerEffect[]] {

@@ -10,7 +10,7 @@ import { TsgiError } from "./error.ts";
 import { ConsoleErrors } from "./errors.ts";
 import { BodyInput } from "./input.ts";
 import { splitTarget } from "./target.ts";
-import { headerKeys, MAKERS, makeHeader, mountedPath } from "./variables.ts";
+import { fillHeaders, MAKERS, makeHeader, mountedPath, PLAIN_MAKERS } from "./variables.ts";
 import type { EnvironSettings, RequestLike, Scope } from "./variables.ts";
 import type { Environ, ErrorStream, ServerInfo } from "./types.ts";
 
@@ -100,36 +100,52 @@ function eagerEnviron(scope: Scope): Environ {
 }
 
 /** Makes every key that is not there yet. */
-function fill(target: Record<string, unknown>, scope: Scope, isEager: boolean): void {
-  for (const key in scope.settings.deployer) if (!Object.hasOwn(target, key)) target[key] = scope.settings.deployer[key];
-  for (const [key, make] of MAKERS) {
-    if (!isEager && Object.hasOwn(target, key)) continue;
-    if (key === "tsgi.signal") {
-      defineSignal(target, scope);
-      continue;
-    }
+function fill(target: Record<string, unknown>, scope: Scope, isFresh: boolean): void {
+  const { deployer } = scope.settings;
+  for (const key in deployer) if (isFresh || !Object.hasOwn(target, key)) target[key] = deployer[key];
+  for (const [key, make] of PLAIN_MAKERS) {
+    if (!isFresh && Object.hasOwn(target, key)) continue;
     const value = make(scope);
     if (value !== undefined) target[key] = value;
   }
-  for (const [key, value] of headerKeys(scope)) if (isEager || !Object.hasOwn(target, key)) target[key] = value;
+  if (isFresh || !Object.hasOwn(target, "tsgi.signal")) {
+    scopes.set(target, scope);
+    Object.defineProperty(target, "tsgi.signal", LAZY_SIGNAL);
+  }
+  fillHeaders(target, scope, isFresh);
 }
 
+/** Which request a target with an unread signal belongs to. */
+const scopes = new WeakMap<object, Scope>();
+
 /**
- * The signal is made when it is read (SPEC E-1): an AbortController costs more than all the other keys together, and Deno prints a
- * warning as soon as anybody looks at the request's own signal.
+ * The signal is made when it is read (SPEC E-1): an AbortController costs more than all the other keys together. One descriptor for
+ * all, since functions of its own would give every environ a shape of its own.
  */
-function defineSignal(target: Record<string, unknown>, scope: Scope): void {
-  // Reflect's says no where Object's would throw: in a frozen environ it stays an accessor.
-  const replace = (value: unknown): boolean => Reflect.defineProperty(target, "tsgi.signal", { value, writable: true, enumerable: true, configurable: true });
-  Object.defineProperty(target, "tsgi.signal", {
-    get: () => {
-      replace(scope.signal);
-      return scope.signal;
-    },
-    set: replace,
-    enumerable: true,
-    configurable: true,
-  });
+const LAZY_SIGNAL: PropertyDescriptor = {
+  get(this: object): AbortSignal {
+    const owner = ownerOf(this);
+    const { signal } = scopes.get(owner)!;
+    settleSignal(owner, signal);
+    return signal;
+  },
+  set(this: object, value: unknown): void {
+    settleSignal(this, value);
+  },
+  enumerable: true,
+  configurable: true,
+};
+
+/** An object that inherits from environ reads through it. */
+function ownerOf(reader: object): object {
+  let owner: object | null = reader;
+  while (owner !== null && !scopes.has(owner)) owner = Object.getPrototypeOf(owner) as object | null;
+  return owner!;
+}
+
+/** Reflect's way says no where Object's would throw: in a frozen environ it stays an accessor. */
+function settleSignal(target: object, value: unknown): void {
+  Reflect.defineProperty(target, "tsgi.signal", { value, writable: true, enumerable: true, configurable: true });
 }
 
 /** Notes how often environs are enumerated. */

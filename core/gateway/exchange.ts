@@ -86,6 +86,7 @@ export class Call implements Exchange, Scope, StreamOwner {
   #inputFailure: { readonly error: unknown } | null = null;
   #errors: ErrorStream | null = null;
   #controller: AbortController | null = null;
+  #isWaiting = false;
   #finishers: ResponseFinished[] | null = null;
 
   readonly #argument: unknown;
@@ -131,11 +132,22 @@ export class Call implements Exchange, Scope, StreamOwner {
 
   /** Aborts when the client is gone before the response is over, and never after that, as Deno's own signal does (SPEC X-1). */
   get signal(): AbortSignal {
-    if (this.#controller !== null) return this.#controller.signal;
-    this.#controller = new AbortController();
-    if (this.aborted) this.#controller.abort(this.abortReason);
-    else if (!this.isOver) this.#watch(this.request.signal);
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.aborted) this.#controller.abort(this.abortReason);
+      else if (this.#isWaiting) this.#watch();
+    }
     return this.#controller.signal;
+  }
+
+  /**
+   * The application goes on after a turn of the loop. Only then can a client leave unnoticed: so a signal that comes with a copy of
+   * environ costs an application that answers at once no look at the request's own, which is dear, and prints a warning on Deno.
+   */
+  waiting(): void {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    if (this.#controller !== null) this.#watch();
   }
 
   // What the server is told.
@@ -220,7 +232,8 @@ export class Call implements Exchange, Scope, StreamOwner {
     this.#controller?.abort(reason);
   }
 
-  #watch(native: AbortSignal | undefined): void {
+  #watch(): void {
+    const native: AbortSignal | undefined = this.isOver ? undefined : this.request.signal;
     if (native === undefined) return;
     if (native.aborted) void this.disconnected(native.reason);
     else native.addEventListener("abort", () => void this.disconnected(undefined), { once: true });

@@ -113,23 +113,22 @@ function misdeclared(call: Call, head: Head, payload: string | Uint8Array): Resp
   return new Response(broken(bytes, call.breakage(error)), head.init(declared, call.mode.hasReason));
 }
 
+/** The first write() resolves it, wherever it is; else what the application returns in the end. */
 function respondLater(call: Call, pending: PromiseLike<unknown>): Answer {
-  const late = finishLater(call, pending);
-  // A write() before the first await made the Response already; one that comes later resolves it, and the application goes on.
-  if (call.early !== null) return call.early;
-  return new Promise((resolve) => {
-    call.onEarly = resolve;
-    void late.then(resolve);
-  });
+  call.waiting();
+  const late = (resolve: (answer: Answer) => void): void => void pending.then((body) => resolve(finishLater(call, body)), (error: unknown) => resolve(fail(call, error)));
+  if (call.early === null) {
+    return new Promise((resolve) => {
+      call.onEarly = resolve;
+      late(resolve);
+    });
+  }
+  // The Response was made before the first await, and the application goes on.
+  late(() => undefined);
+  return call.early;
 }
 
-async function finishLater(call: Call, pending: PromiseLike<unknown>): Promise<Response> {
-  let body: unknown;
-  try {
-    body = await pending;
-  } catch (error) {
-    return fail(call, error);
-  }
+function finishLater(call: Call, body: unknown): Answer {
   return Array.isArray(body) && call.head !== null && !call.isCommitted && !call.aborted && !hasCloser(body)
     ? respondArray(call, call.head, body)
     : settle(call, body);
@@ -167,6 +166,7 @@ function firstChunk(call: Call, reader: BodyReader, body: object): Answer {
 }
 
 async function firstChunkLater(call: Call, reader: BodyReader, body: object, pending: PromiseLike<Result>): Promise<Response> {
+  call.waiting();
   try {
     for (let result = await pending;; result = await reader.next()) {
       if (call.aborted) return abandon(call);

@@ -78,6 +78,9 @@ export const MAKERS: ReadonlyMap<string, Maker> = new Map<string, Maker>([
   ["tsgi.wait_until", (scope) => scope.info.waitUntil],
 ]);
 
+/** Those that are made one by one also when all are made: neither from headers nor dear. */
+export const PLAIN_MAKERS: readonly (readonly [key: string, make: Maker])[] = [...MAKERS].filter(([key]) => !["CONTENT_TYPE", "CONTENT_LENGTH", "tsgi.signal"].includes(key));
+
 /** PATH_INFO, which begins behind SCRIPT_NAME; null if the path is not below it (SPEC E-11, E-12). */
 export function mountedPath(scope: Scope): string | null {
   const path = decodePath(rawPath(scope));
@@ -91,25 +94,33 @@ export function mountedPath(scope: Scope): string | null {
 /** The value of one HTTP_* key; undefined if the request has no such header, or none that may be called so. */
 export function makeHeader(scope: Scope, key: string): string | undefined {
   if (key === "HTTP_HOST") return host(scope);
-  if (scope.settings.underscoreHeaders === "allow") return headerKeys(scope).get(key);
+  if (scope.settings.underscoreHeaders === "allow") {
+    const all: Record<string, unknown> = Object.create(null);
+    fillHeaders(all, scope, true);
+    return all[key] as string | undefined;
+  }
   const name = headerNames.get(key) ?? remember(headerNames, key, HEADER_KEY.test(key) && isMapped(key) ? key.slice(5).replaceAll("_", "-").toLowerCase() : "");
   return name === "" ? undefined : header(scope, name) ?? undefined;
 }
 
-/** All HTTP_* keys. */
-export function headerKeys(scope: Scope): Map<string, string> {
-  const found = new Map<string, string>();
+/** Puts in all keys that headers make, in one pass over them: asking for headers one by one is what costs. */
+export function fillHeaders(target: Record<string, unknown>, scope: Scope, isFresh: boolean): void {
   const allowed = scope.settings.underscoreHeaders === "allow";
+  const found: Record<string, string> = isFresh ? target as Record<string, string> : {};
+  let given: string | null = null;
+  const seen = allowed ? new Set<string>() : null;
   for (const [name, value] of headersOf(scope)) {
+    if (name === "host") given = value;
     const key = headerKey(name);
     if (key === "" || (!allowed && name.includes("_"))) continue;
-    const before = found.get(key);
-    found.set(key, before === undefined ? value : `${before}, ${value}`);
+    if (key === "CONTENT_LENGTH" && !hasLength(scope, value)) continue;
+    found[key] = seen?.has(key) ? `${found[key]}, ${value}` : value;
+    seen?.add(key);
   }
-  const value = host(scope);
-  if (value === undefined) found.delete("HTTP_HOST");
-  else found.set("HTTP_HOST", value);
-  return found;
+  const value = hostOf(scope, given);
+  if (value === undefined) delete found["HTTP_HOST"];
+  else found["HTTP_HOST"] = value;
+  if (!isFresh) for (const key in found) if (!Object.hasOwn(target, key)) target[key] = found[key];
 }
 
 const headerNames = new Map<string, string>();
@@ -118,6 +129,8 @@ const keysOfNames = new Map<string, string>();
 function headerKey(name: string): string {
   const known = keysOfNames.get(name);
   if (known !== undefined) return known;
+  if (name === "content-type") return "CONTENT_TYPE";
+  if (name === "content-length") return "CONTENT_LENGTH";
   const key = `HTTP_${name.toUpperCase().replaceAll("-", "_")}`;
   return remember(keysOfNames, name, isMapped(key) ? key : "");
 }
@@ -138,7 +151,10 @@ function remember(map: Map<string, string>, key: string, value: string): string 
  * in absolute form or Host came twice, and then the authority is what counts (RFC 9112 3.2.2).
  */
 function host(scope: Scope): string | undefined {
-  const given = header(scope, "host");
+  return hostOf(scope, header(scope, "host"));
+}
+
+function hostOf(scope: Scope, given: string | null): string | undefined {
   const authority = authorityOf(scope);
   if (given === null || given === "") return authority === "" || authority === scope.settings.noHost ? undefined : authority;
   if (isSameAuthority(given, authority)) return given;
@@ -228,8 +244,11 @@ function urlScheme(scope: Scope): "http" | "https" {
 /** Runtimes drop the body of a GET and leave the header: a length that nothing follows is not told (SPEC E-15). */
 function contentLength(scope: Scope): string | undefined {
   const length = header(scope, "content-length");
-  if (length === null) return undefined;
-  return length !== "0" && !scope.isOver && scope.request.body === null ? undefined : length;
+  return length !== null && hasLength(scope, length) ? length : undefined;
+}
+
+function hasLength(scope: Scope, length: string): boolean {
+  return length === "0" || scope.isOver || scope.request.body !== null;
 }
 
 function text(value: unknown): string | undefined {

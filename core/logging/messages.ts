@@ -41,7 +41,10 @@ export const MESSAGES = {
   exiting: (f) => `Worker exiting (pid: ${f.pid})`,
   "parent-changed": (f) => `Parent changed, shutting down: <Worker ${f.pid}>`,
   "request-error": (f) => `Error handling request ${f.method} ${f.path}: ${f.reason}`,
+  autorestarting: () => "Autorestarting worker after current request.",
   // a worker, in its own
+  "too-large": (f) => `Worker (pid: ${f.pid}) uses ${f.mebibytes} MiB, more than max-rss ${f.limit}: it will be replaced`,
+  "too-old": (f) => `Worker (pid: ${f.pid}) has served for ${seconds(f.seconds)}: it will be replaced`,
   "load-failed": (f) => `${f.reason}`,
   "startup-failed": (f) => `Cannot start the application: startup() failed: ${f.reason}`,
   "shutdown-failed": (f) => `Cannot shut the application down cleanly: shutdown() failed: ${f.reason}`,

@@ -107,6 +107,22 @@ export const TABLE = {
     kind: "integer", min: 1, default: 1000, section: "workers", applies: "reload",
     doc: "Requests one worker serves at a time before it stops accepting; the others wait in the kernel's queue.",
   },
+  maxRequests: {
+    kind: "integer", min: 0, default: 0, section: "workers", applies: "reload",
+    doc: "Requests after which a worker is replaced, as a cure for memory it loses. It serves until its successor does, so it serves some more. 0 never replaces it.",
+  },
+  maxRequestsJitter: {
+    kind: "integer", min: 0, default: 0, section: "workers", applies: "reload",
+    doc: "At most so many requests are added to max-requests, by chance for each worker, so that not all are replaced at once.",
+  },
+  maxRss: {
+    kind: "integer", min: 0, default: 0, section: "workers", applies: "reload", metavar: "MIB",
+    doc: "Resident memory in MiB beyond which a worker is replaced. It is looked at twice a second, and 0 lets it grow.",
+  },
+  maxLifetime: {
+    kind: "seconds", min: 0, default: 0, section: "workers", applies: "reload",
+    doc: "Time after which a worker is replaced, up to a tenth more by chance, so that not all are replaced at once. 0 lets it live.",
+  },
   timeout: {
     kind: "seconds", min: 0, default: 30, section: "workers", short: "t", applies: "reload",
     doc: "Silence after which a worker is murdered and replaced. It bounds a blocked worker, not a slow request, and 0 turns murder off.",
