@@ -7,7 +7,7 @@ const ATTEMPTS = 5;
 
 export interface BindOptions {
   readonly backlog: number;
-  readonly mode: "adopt" | "reuse-port";
+  readonly mode: "adopt" | "shared" | "reuse-port";
 }
 
 /** Holds all of `addresses`, or none: then the log has said why, and the result is null. */

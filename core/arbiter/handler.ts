@@ -35,6 +35,12 @@ export interface Handler {
 }
 
 export function createHandler(application: Application, handling: Handling): Handler {
+  const made = create(application, handling);
+  const { turnstile } = handling.traffic;
+  return turnstile === null ? made : { ...made, handler: turnstile.around(made.handler) };
+}
+
+function create(application: Application, handling: Handling): Handler {
   return application.kind === "tsgi" ? tsgiHandler(application.app, handling) : fetchHandler(application.fetch, handling);
 }
 

@@ -14,6 +14,7 @@ import type { LogTarget, WorkerSystem } from "./process.ts";
 import { requestLog as openRequestLog } from "./request_log.ts";
 import { WORKER_SIGNALS } from "./signals.ts";
 import type { Door, Traffic } from "./traffic.ts";
+import { Turnstile } from "./turnstile.ts";
 import { step, worker, type WorkerEffect, type Wear, type WorkerEvent, type WorkerState } from "./worker.ts";
 
 /** A beat is missed twice before anybody worries: see SILENT in arbiter.ts. */
@@ -56,14 +57,17 @@ interface Open {
 function run(system: WorkerSystem, start: Start): Running {
   const { settings } = start;
   const { log, errors, access } = openLogs(system, start);
+  const isSync = settings.workerClass === "sync";
   const traffic: Traffic = {
     inFlight: 0,
     handled: 0,
-    limit: settings.workerConnections,
+    limit: isSync ? 1 : settings.workerConnections,
     full: false,
-    onFull: (full) => tell({ type: "counted", full, at: system.now() }),
+    // A sync worker is busy as often as it has a request: nobody is told, whoever is idle takes the next connection.
+    onFull: (full) => (isSync ? rest(full) : tell({ type: "counted", full, at: system.now() })),
     worn: settings.maxRequests === 0 ? Infinity : settings.maxRequests + Math.floor(Math.random() * (settings.maxRequestsJitter + 1)),
     onWorn: () => tell({ type: "worn", at: system.now() }),
+    turnstile: isSync ? new Turnstile() : null,
   };
   const requestLog = access === null ? null : openRequestLog(access, settings, system.pid);
   const open: Open[] = [];
@@ -83,7 +87,14 @@ function run(system: WorkerSystem, start: Start): Running {
   tell({ type: "started", gracefulTimeout: settings.gracefulTimeout * 1000, limits, at: system.now() });
   return { tell, told };
 
+  function rest(full: boolean): void {
+    if (state.phase !== "serving") return;
+    for (const { served } of open) full ? served.pause() : served.resume();
+  }
+
   function tick(): void {
+    // A sync worker beats between requests only, so that timeout is its request timeout, as in gunicorn.
+    if (isSync && traffic.inFlight > 0) return;
     const rss = limits.rss === Infinity ? 0 : system.memory();
     tell({ type: "ticked", inFlight: traffic.inFlight, handled: traffic.handled, rss, at: system.now() });
   }
@@ -169,7 +180,7 @@ function run(system: WorkerSystem, start: Start): Running {
   }
 
   async function openPlace(slot: number, place: Place, descriptor: number | null): Promise<void> {
-    const door: Door = { inFlight: 0, closing };
+    const door: Door = { inFlight: 0, closing: closing || isSync };
     const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, multiprocess: start.multiprocess };
     const options = { ...createHandler(application!, handling), onError: refuse, keepAlive: settings.keepAlive };
     const served = descriptor === null

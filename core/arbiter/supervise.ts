@@ -52,7 +52,7 @@ export async function supervise(system: ArbiterSystem, options: SuperviseOptions
   for (const signal of ARBITER_SIGNALS) {
     system.onSignal(signal, () => happen({ type: "signalled", signal, at: system.now() }));
   }
-  const mode = settings.reusePort ? "reuse-port" : "adopt";
+  const mode = settings.reusePort ? "reuse-port" : holdMode(settings);
   const held = await bind(settings.bind, { backlog: settings.backlog, mode }, { system, log });
   if (held === null) return 1;
   announce(system, options, held);
@@ -226,7 +226,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       // Port 0 is the port the system gave, for as long as it is asked for in the same place.
       before.held.find((h, i) => addressText(h.address) === addressText(wanted) || (i === index && isSame(before.settings.bind[i], wanted)));
     const fresh = settings.bind.filter((wanted, index) => !same(wanted, index));
-    const mode = before.held.every((h) => h.mode === "reuse-port") ? "reuse-port" : "adopt";
+    const mode = before.held.every((h) => h.mode === "reuse-port") ? "reuse-port" : holdMode(settings);
     const bound = await bind(fresh, { backlog: settings.backlog, mode }, { system, log });
     if (bound === null) return null;
     if (bound.length > 0) log("info", "listening", { addresses: bound.map((h) => addressText(h.address)).join(","), pid: system.pid });
@@ -252,6 +252,11 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       gracefulTimeout: settings.gracefulTimeout * 1000,
     };
   }
+}
+
+/** Sync workers share one socket, so that an idle one takes what a busy one cannot. */
+function holdMode(settings: Settings): "adopt" | "shared" {
+  return settings.workerClass === "sync" ? "shared" : "adopt";
 }
 
 function isSame(a: Address | undefined, b: Address): boolean {

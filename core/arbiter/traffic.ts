@@ -1,4 +1,5 @@
 /** What a worker counts of its requests. Plain numbers, changed on the hot path. */
+import type { Turnstile } from "./turnstile.ts";
 
 export interface Traffic {
   /** Requests whose answer is not over. */
@@ -12,6 +13,8 @@ export interface Traffic {
   /** With this many handled, the worker wants a successor; Infinity for never. */
   readonly worn: number;
   readonly onWorn: () => void;
+  /** Only one request at a time. */
+  readonly turnstile: Turnstile | null;
 }
 
 /** One native server of the worker: a place it listens at. */
@@ -36,4 +39,5 @@ export function leave(traffic: Traffic, door: Door): void {
     traffic.full = false;
     traffic.onFull(false);
   }
+  traffic.turnstile?.leave();
 }

@@ -192,9 +192,10 @@ export class Call implements Exchange, Scope, StreamOwner {
     this.stream?.drop(this.abortReason);
     const closed = this.reader?.close((fault) => this.log(fault));
     this.gateway.finished?.(this);
-    if (closed === undefined && this.#finishers === null && this.#errors === null) return;
+    const isQuiet = this.#finishers === null || this.#finishers.length === 0;
+    if (closed === undefined && isQuiet) return this.#flush();
     const finished = this.#finish(closed);
-    if (this.#finishers !== null || closed !== undefined) this.#info?.waitUntil?.(finished);
+    this.#info?.waitUntil?.(finished);
     return finished;
   }
 
@@ -252,6 +253,10 @@ export class Call implements Exchange, Scope, StreamOwner {
         this.log(error);
       }
     }
+    this.#flush();
+  }
+
+  #flush(): void {
     try {
       void this.#errors?.flush();
     } catch {

@@ -118,8 +118,8 @@ export function fillHeaders(target: Record<string, unknown>, scope: Scope, isFre
     seen?.add(key);
   }
   const value = hostOf(scope, given);
-  if (value === undefined) delete found["HTTP_HOST"];
-  else found["HTTP_HOST"] = value;
+  if (value !== undefined) found["HTTP_HOST"] = value;
+  else if (given !== null) delete found["HTTP_HOST"];
   if (!isFresh) for (const key in found) if (!Object.hasOwn(target, key)) target[key] = found[key];
 }
 

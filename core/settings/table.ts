@@ -98,10 +98,10 @@ export const TABLE = {
     doc: "Worker processes that serve. One worker fills one CPU: auto starts one for each this process may use, container limits included.",
   },
   workerClass: {
-    kind: "choice", choices: ["async"], default: "async", section: "workers", short: "k", applies: "reload",
+    kind: "choice", choices: ["async", "sync"], default: "async", section: "workers", short: "k", applies: "reload",
     doc:
-      "How a worker serves: async answers many requests at once on one event loop, so a handler that blocks holds up its worker's other " +
-      "requests.",
+      "How a worker serves: async answers many requests at once on one event loop, so a handler that blocks holds up its worker's others; " +
+      "sync answers one at a time, closes each connection, and makes timeout the limit of a request.",
   },
   workerConnections: {
     kind: "integer", min: 1, default: 1000, section: "workers", applies: "reload",

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Hono } from "hono";
 import { etag } from "hono/etag";
+import { BodyReader } from "../../../core/gateway/body_reader.ts";
 import { closing } from "../../../core/gateway/closing.ts";
 import { toFetch } from "../../../core/gateway/to_fetch.ts";
 import type { App, Body, HeaderList, Status } from "../../../core/gateway/types.ts";
@@ -200,6 +201,13 @@ test("T215 close() is called although Hono throws the Response away", async () =
   hono.mount("/", toFetch(app));
   const response = await hono.request("/", { headers: { "If-None-Match": '"a"' } });
   assert.deepEqual([response.status, closed], [304, 1]);
+});
+
+test("BodyReader closes once, however often it is told", () => {
+  const body = new Noting("a");
+  const reader = new BodyReader(body);
+  for (let round = 0; round < 2; round++) reader.close((error) => assert.fail(String(error)));
+  assert.deepEqual(body.notes, ["close"]);
 });
 
 test("close() is called for a body that is never sent", async () => {

@@ -192,6 +192,51 @@ test("T295 tsgi.signal does not abort after a response, live", async () => {
   assert.deepEqual(signals.map((signal) => signal.aborted), [false, false]);
 });
 
+test("tsgi.signal that is first read after the response does not abort", async () => {
+  const client = new AbortController();
+  let environ: Environ | undefined;
+  await toFetch((given, startResponse) => {
+    environ = given;
+    startResponse("200 OK", [ct]);
+    return ["x"];
+  })(new Request("http://127.0.0.1/", { signal: client.signal }));
+  client.abort();
+  assert.equal(environ!["tsgi.signal"].aborted, false);
+});
+
+test("tsgi.signal watches the request only if the application goes on after a turn of the loop", async () => {
+  let looked = 0;
+  const looking = () => Object.defineProperty(new Request("http://127.0.0.1/"), "signal", { get: () => void looked++ });
+  const copying: App = (environ, startResponse) => {
+    assert.equal({ ...environ }["tsgi.signal"].aborted, false);
+    startResponse("200 OK", [ct]);
+    return ["x"];
+  };
+  await toFetch(copying)(looking());
+  assert.equal(looked, 0);
+  await toFetch(async (environ, startResponse) => copying(environ, startResponse))(looking());
+  assert.equal(looked, 1);
+});
+
+test("an application whose client has gone before it answers is closed, and nothing is sent or logged", async () => {
+  for (const later of [true, false]) {
+    const client = new AbortController();
+    const told: Exchange[] = [];
+    const errors = new Recorder();
+    let closed = 0;
+    const response = await createGateway(async (environ, startResponse) => {
+      environ["tsgi.signal"].addEventListener("abort", () => undefined);
+      if (later) await new Promise((resolve) => setTimeout(resolve, 0));
+      client.abort();
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      startResponse("200 OK", [ct]);
+      return { *[Symbol.iterator]() { yield assert.fail("asked for a chunk"); }, close: () => void closed++ } as Body;
+    }, { errors, finished: (exchange) => void told.push(exchange) })(new Request("http://127.0.0.1/", { signal: client.signal }));
+    assert.equal(await response.text(), "");
+    assert.deepEqual([closed, errors.text, told.length, told[0]!.aborted, told[0]!.error], [1, "", 1, true, null]);
+  }
+});
+
 test("T296 tsgi.signal is one object, also in a copy", async () => {
   const environ = await environOf();
   const copy = { ...environ };
