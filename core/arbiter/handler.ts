@@ -36,8 +36,7 @@ export interface Handler {
 
 export function createHandler(application: Application, handling: Handling): Handler {
   const made = create(application, handling);
-  const { turnstile } = handling.traffic;
-  return turnstile === null ? made : { ...made, handler: turnstile.around(made.handler) };
+  return { ...made, handler: handling.traffic.turnstile.around(made.handler) };
 }
 
 function create(application: Application, handling: Handling): Handler {

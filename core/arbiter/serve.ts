@@ -58,16 +58,17 @@ function run(system: WorkerSystem, start: Start): Running {
   const { settings } = start;
   const { log, errors, access } = openLogs(system, start);
   const isSync = settings.workerClass === "sync";
+  const limit = isSync ? 1 : settings.workerConnections;
   const traffic: Traffic = {
     inFlight: 0,
     handled: 0,
-    limit: isSync ? 1 : settings.workerConnections,
+    limit,
     full: false,
     // A sync worker is busy as often as it has a request: nobody is told, whoever is idle takes the next connection.
     onFull: (full) => (isSync ? rest(full) : tell({ type: "counted", full, at: system.now() })),
     worn: settings.maxRequests === 0 ? Infinity : settings.maxRequests + Math.floor(Math.random() * (settings.maxRequestsJitter + 1)),
     onWorn: () => tell({ type: "worn", at: system.now() }),
-    turnstile: isSync ? new Turnstile() : null,
+    turnstile: new Turnstile(limit),
   };
   const requestLog = access === null ? null : openRequestLog(access, settings, system.pid);
   const open: Open[] = [];

@@ -13,8 +13,8 @@ export interface Traffic {
   /** With this many handled, the worker wants a successor; Infinity for never. */
   readonly worn: number;
   readonly onWorn: () => void;
-  /** Only one request at a time. */
-  readonly turnstile: Turnstile | null;
+  /** The native server accepts a burst whole: what is over the limit waits here. */
+  readonly turnstile: Turnstile;
 }
 
 /** One native server of the worker: a place it listens at. */
@@ -39,5 +39,5 @@ export function leave(traffic: Traffic, door: Door): void {
     traffic.full = false;
     traffic.onFull(false);
   }
-  traffic.turnstile?.leave();
+  traffic.turnstile.leave();
 }

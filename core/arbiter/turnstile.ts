@@ -1,25 +1,31 @@
-/** One request at a time, for workers of class `sync`: the others wait for their turn, in the order they came. */
+/** Lets a bounded number of requests in at a time: the others wait for their turn, in the order they came. */
 import type { NativeHandler } from "./listener.ts";
 
 export class Turnstile {
-  #isTaken = false;
+  readonly #room: number;
+  #inside = 0;
   readonly #waiting: (() => void)[] = [];
+
+  /** With `room` for so many at a time; for one, if the worker is of class `sync`. */
+  constructor(room: number) {
+    this.#room = room;
+  }
 
   /** `handler`, called when it is the request's turn. */
   around(handler: NativeHandler): NativeHandler {
     return (request, platform) => {
-      if (!this.#isTaken) {
-        this.#isTaken = true;
+      if (this.#inside < this.#room) {
+        this.#inside++;
         return handler(request, platform);
       }
       return new Promise((resolve) => this.#waiting.push(() => resolve(handler(request, platform))));
     };
   }
 
-  /** The request whose turn it was is over. */
+  /** A request that was let in is over. */
   leave(): void {
     const next = this.#waiting.shift();
     if (next) next();
-    else this.#isTaken = false;
+    else this.#inside--;
   }
 }

@@ -62,7 +62,7 @@ export class BodyStream {
 
   /** Queues a chunk; resolves when the transport took it. The promise may be left alone. */
   write(bytes: Uint8Array): Promise<void> {
-    if (this.#isOver) return refused(this.#owner.abortReason ?? new TsgiError("ERR_TSGI_WRITE_AFTER_RETURN", "Cannot write: the response is over"));
+    if (this.#isOver) return refused(this.#owner.abortReason ?? (this.#isCut ? tooLong(this.#length) : overAlready()));
     const taken = new Promise<void>((taken, dropped) => this.#enqueue(bytes, taken, dropped));
     taken.catch(nothing);
     this.#rouse();
@@ -187,6 +187,10 @@ export class BodyStream {
     this.#wake = null;
     wake?.();
   }
+}
+
+function overAlready(): TsgiError {
+  return new TsgiError("ERR_TSGI_WRITE_AFTER_RETURN", "Cannot write: the response is over");
 }
 
 export function tooLong(declared: number): TsgiError {

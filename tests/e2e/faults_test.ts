@@ -229,3 +229,26 @@ export default (environ, startResponse) => {
   });
 });
 
+
+test("--worker-connections bounds what one worker has in hand, and nobody is turned away", async () => {
+  const counts = `
+let inside = 0, most = 0;
+export default async (environ, startResponse) => {
+  most = Math.max(most, ++inside);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  inside--;
+  startResponse("200 OK", [["Content-Type", "text/plain"]]);
+  return [environ.PATH_INFO === "/most" ? String(most) : "well"];
+};
+`;
+  await withFolder({ "app.ts": counts }, async (folder) => {
+    await withServer({ args: ["--worker-connections", "4", "-b", "127.0.0.1:0", "app.ts"], cwd: folder }, async (server) => {
+      const port = await server.port();
+      for (const keepAlive of [false, true]) {
+        const report = await load({ to: { port }, clients: 32, requests: 320, keepAlive });
+        assert.equal(report.failed, 0, JSON.stringify(report.failures));
+      }
+      assert.deepEqual(Object.keys((await load({ to: { port }, clients: 1, requests: 1, target: "/most" })).bodies), ["4"]);
+    });
+  });
+});

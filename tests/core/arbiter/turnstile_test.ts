@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Turnstile } from "../../../core/arbiter/turnstile.ts";
 
 test("Turnstile lets one in at a time, in the order they came", async () => {
-  const turnstile = new Turnstile();
+  const turnstile = new Turnstile(1);
   const inside: string[] = [];
   const handler = turnstile.around((request) => {
     inside.push(new URL(request.url).pathname);
@@ -21,4 +21,13 @@ test("Turnstile lets one in at a time, in the order they came", async () => {
   assert.deepEqual(inside, ["/1", "/2", "/3"]);
   turnstile.leave();
   assert.ok(handler(new Request("http://h/4"), null) instanceof Response);
+});
+
+test("Turnstile has room for as many as it was told", () => {
+  const turnstile = new Turnstile(2);
+  const handler = turnstile.around(() => new Response(""));
+  const request = new Request("http://h/");
+  assert.ok(handler(request, null) instanceof Response);
+  assert.ok(handler(request, null) instanceof Response);
+  assert.ok(handler(request, null) instanceof Promise);
 });

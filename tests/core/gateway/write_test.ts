@@ -100,11 +100,13 @@ test("T143 write() is back-pressure for whoever awaits it", async () => {
 test("T145 write() past the declared length is refused", async () => {
   const { response, errors } = await call(async (_environ, startResponse) => {
     const write = startResponse("200 OK", [ct, ["Content-Length", "3"]]);
-    await rejectsCode(write("abcd"), "ERR_TSGI_CONTENT_LENGTH");
+    const refused = ["abcd", "e"].map((chunk) => rejectsCode(write(chunk), "ERR_TSGI_CONTENT_LENGTH"));
+    await Promise.all(refused);
+    await rejectsCode(write("f"), "ERR_TSGI_CONTENT_LENGTH");
     return ["more"];
   });
   assert.equal(await response.text(), "abc");
-  assert.equal(errors.text.split("ERR_TSGI_CONTENT_LENGTH").length, 2, errors.text);
+  assert.equal(errors.text.split("Error handling request").length, 2, errors.text);
 });
 
 test("T146 write() after a disconnect rejects with the reason of the abort, and nothing is logged", async () => {
