@@ -116,6 +116,7 @@ function served(c: Libc | null, server: NativeServer, adopted: Adopted | null): 
     phase = "paused";
   };
   return {
+    madeUpHost: server.port === undefined ? null : `localhost:${server.port}`,
     pause,
     resume: () => {
       if (phase !== "paused") return;

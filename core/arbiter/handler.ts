@@ -52,6 +52,7 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
     server: serverInfo(address, multiprocess),
     responseHeaders: settings.serverHeader ? SERVER_HEADER : [],
     print: (lines) => print(log, lines),
+    noHost: () => door.madeUpHost,
     streaming,
     finished: requestLog === null ? finished : finishedAndLogged,
   });

@@ -72,6 +72,8 @@ export interface Served {
   leave(): void;
   /** Ends the server: waits up to `deadline` for what is in flight, then cuts. Call it when paused and quiet. */
   close(deadline: number): Promise<void>;
+  /** What stands for Host in `request.url` where the client sent none: the native server's own idea of its address. */
+  readonly madeUpHost: string | null;
   /** Resolves when the server has ended by itself (Deno at the descriptor limit); the reason, or undefined after close(). */
   readonly ended: Promise<unknown>;
 }

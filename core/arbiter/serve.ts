@@ -181,12 +181,13 @@ function run(system: WorkerSystem, start: Start): Running {
   }
 
   async function openPlace(slot: number, place: Place, descriptor: number | null): Promise<void> {
-    const door: Door = { inFlight: 0, closing: closing || isSync };
+    const door: Door = { inFlight: 0, closing: closing || isSync, madeUpHost: null };
     const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, multiprocess: start.multiprocess };
     const options = { ...createHandler(application!, handling), onError: refuse, keepAlive: settings.keepAlive };
     const served = descriptor === null
       ? await system.bind(place.address, { ...options, backlog: settings.backlog })
       : await system.adopt(descriptor, options).finally(() => system.closeDescriptor(descriptor));
+    door.madeUpHost = served.madeUpHost;
     const one: Open = { slot, door, served };
     open.push(one);
     served.ended.then((reason) => {

@@ -22,6 +22,8 @@ export interface Door {
   inFlight: number;
   /** Every answer says `Connection: close`. */
   closing: boolean;
+  /** As of Served: known when the native server runs. */
+  madeUpHost: string | null;
 }
 
 export function enter(traffic: Traffic, door: Door): void {

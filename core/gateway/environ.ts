@@ -29,8 +29,8 @@ export interface EnvironOptions {
   readonly errors?: ErrorStream;
   /** What to do with headers whose names contain `_`, which would pass for others that a proxy has checked (SPEC E-16a). */
   readonly underscoreHeaders?: "drop" | "refuse" | "allow";
-  /** An authority of `request.url` that means: the client sent no Host. */
-  readonly noHost?: string;
+  /** The authority of `request.url` that means: the client sent no Host. Asked when it matters; null if there is none. */
+  readonly noHost?: () => string | null;
 }
 
 /**
@@ -60,7 +60,7 @@ export function createEnviron(request: RequestLike, server: ServerInfo = {}, opt
 
 /** Checks the options once, for all requests. Throws TypeError for what no environ may contain. */
 export function environSettings(options: EnvironOptions): EnvironSettings {
-  const { scriptName = "", environ = {}, underscoreHeaders = "drop", noHost = null } = options;
+  const { scriptName = "", environ = {}, underscoreHeaders = "drop", noHost = () => null } = options;
   if (scriptName !== "" && (!scriptName.startsWith("/") || scriptName.endsWith("/"))) {
     throw new TypeError(`Cannot mount at ${JSON.stringify(scriptName)}: expected "" or a path like "/mnt", without a slash at the end`);
   }

@@ -14,7 +14,7 @@ export interface EnvironSettings {
   readonly scriptName: string;
   readonly deployer: Readonly<Record<string, unknown>>;
   readonly underscoreHeaders: "drop" | "refuse" | "allow";
-  readonly noHost: string | null;
+  readonly noHost: () => string | null;
   readonly sampler: { isEager(): boolean; noteEnumerated(): void };
 }
 
@@ -156,7 +156,7 @@ function host(scope: Scope): string | undefined {
 
 function hostOf(scope: Scope, given: string | null): string | undefined {
   const authority = authorityOf(scope);
-  if (given === null || given === "") return authority === "" || authority === scope.settings.noHost ? undefined : authority;
+  if (given === null || given === "") return authority === "" || authority === scope.settings.noHost() ? undefined : authority;
   if (isSameAuthority(given, authority)) return given;
   return scope.isRaw || !isPlainAuthority(given) ? authority : given;
 }

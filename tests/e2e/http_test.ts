@@ -241,3 +241,14 @@ test("--lint answers 500 to an application that breaks the rules, and says which
     await serving(join(folder, "app.ts"), (port) => assert.match(curl("-i", `http://127.0.0.1:${port}/`), /^HTTP\/1\.1 200/));
   });
 });
+
+test("a request without Host is given none", async () => {
+  const says = `export default (environ, startResponse) => { startResponse("200 OK", [["Content-Type", "text/plain"]]); return ["host " + ("HTTP_HOST" in environ ? environ.HTTP_HOST : "absent") + " at " + environ.SERVER_PORT]; };`;
+  await withFolder({ "app.ts": says }, async (folder) => {
+    await serving(join(folder, "app.ts"), async (port) => {
+      // Bun refuses it by itself, as RFC 9112 has it for HTTP/1.1; Deno makes an authority up.
+      const answer = await raw(port, "GET / HTTP/1.1\r\nConnection: close\r\n\r\n", "closed");
+      assert.match(answer, new RegExp(runtime === "bun" ? "^HTTP/1.1 400 " : `^HTTP/1.1 200 [^]*host absent at ${port}$`));
+    });
+  });
+});

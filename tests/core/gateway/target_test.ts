@@ -85,7 +85,7 @@ test("createGateway() does not invent a Host from the address it listens on", as
     seen.push(environ.HTTP_HOST);
     startResponse("200 OK", [ct]);
     return [];
-  }, { noHost: "localhost:4321", rawUrl: true });
+  }, { noHost: () => "localhost:4321", rawUrl: true });
   for (const host of [null, "localhost:4321"]) {
     await handler(new Request("http://localhost:4321/", host === null ? {} : { headers: { Host: host } }));
   }
