@@ -33,6 +33,7 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     bind: (address, options) => bindReusePort(runtime, address, options),
     selfTest: () => selfTest(runtime),
     loader,
+    configReader: async () => (await import("./files.ts")).configReader,
     closeDescriptor,
     openLog: (target, kind) => openLogFile(target, kind === "access" ? { standard: 1, batched: true } : { standard: 2 }),
     rawUrls: runtime.rawUrls,
