@@ -74,6 +74,7 @@ async function run(options: LoadOptions, loaded: Loaded): Promise<number> {
   const code = await supervise(arbiterSystem(WORKER), {
     version: VERSION,
     settings,
+    hooks: loaded.hooks,
     workers: (s) => workerCount(s, cpuCount()),
     reread,
     log,
@@ -89,7 +90,7 @@ async function run(options: LoadOptions, loaded: Loaded): Promise<number> {
     if (again.problems.length > 0) return { refused: again.problems.map((p) => p.message).join("; ") };
     const found = reloaded(settings, again.settings);
     settings = found.settings;
-    return { settings, pending: found.pending };
+    return { settings, pending: found.pending, hooks: again.hooks };
   }
 }
 

@@ -34,6 +34,7 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     selfTest: () => selfTest(runtime),
     loader,
     memory: () => process.memoryUsage().rss,
+    configReader: async () => (await import("./files.ts")).configReader,
     closeDescriptor,
     openLog: (target, kind) => openLogFile(target, kind === "access" ? { standard: 1, batched: true } : { standard: 2 }),
     rawUrls: runtime.rawUrls,

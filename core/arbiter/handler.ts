@@ -14,6 +14,7 @@ import type { Application } from "./application.ts";
 import { checkAnswer, withHeader } from "./fetch_answer.ts";
 import type { Address, NativeHandler } from "./listener.ts";
 import type { WorkerSystem } from "./process.ts";
+import type { HookedApp, RequestHooks } from "./request_hooks.ts";
 import type { RequestLog } from "./request_log.ts";
 import { type Door, enter, leave, type Traffic } from "./traffic.ts";
 
@@ -25,6 +26,7 @@ export interface Handling {
   readonly traffic: Traffic;
   readonly log: Log;
   readonly requestLog: RequestLog | null;
+  readonly requestHooks: RequestHooks | null;
   readonly multiprocess: boolean;
 }
 
@@ -40,12 +42,26 @@ export function createHandler(application: Application, handling: Handling): Han
 }
 
 function create(application: Application, handling: Handling): Handler {
-  return application.kind === "tsgi" ? tsgiHandler(application.app, handling) : fetchHandler(application.fetch, handling);
+  const { requestHooks } = handling;
+  if (application.kind === "fetch") return fetchHandler(requestHooks === null ? application.fetch : requestHooks.fetch(application.fetch), handling);
+  return requestHooks === null ? tsgiHandler(application.app, handling, null) : hookedHandler(requestHooks.app(application.app), handling);
+}
+
+function hookedHandler({ app, entering, finished }: HookedApp, handling: Handling): Handler {
+  const inner = tsgiHandler(app, handling, finished);
+  return {
+    ...inner,
+    handler: (request, platform) => {
+      entering(request);
+      return inner.handler(request, platform);
+    },
+  };
 }
 
 const SOFTWARE = "tsgi";
 
-function tsgiHandler(app: App, { settings, address, door, traffic, log, requestLog, multiprocess }: Handling): Handler {
+function tsgiHandler(app: App, { settings, address, door, traffic, log, requestLog, multiprocess }: Handling, hook: HookedApp["finished"]): Handler {
+  const end = requestLog === null ? finished : finishedAndLogged;
   const streams = new WeakMap<Response, Note>();
   const notes = new WeakMap<Exchange, Note>();
   const gateway = createGateway(app, {
@@ -54,7 +70,7 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
     print: (lines) => print(log, lines),
     noHost: () => door.madeUpHost,
     streaming,
-    finished: requestLog === null ? finished : finishedAndLogged,
+    finished: hook === null ? end : finishedAndHooked,
   });
   return { handler: requestLog === null ? handler : timed, whenEnding };
 
@@ -79,6 +95,12 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
     const write = notes.get(exchange)?.write ?? begin(exchange);
     write(exchange.bytes);
     finished(exchange);
+  }
+
+  /** While the hook runs, the request is not over. */
+  function finishedAndHooked(exchange: Exchange): void {
+    hook!(exchange);
+    end(exchange);
   }
 
   function streaming(exchange: Exchange, response: Response): void {

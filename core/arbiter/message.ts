@@ -8,6 +8,13 @@ export interface Place {
   readonly mode: ListenMode;
 }
 
+/** What a worker needs to have hooks: the config file they are in, and the server as they see it. */
+export interface HooksOrder {
+  readonly file: string;
+  readonly pid: number;
+  readonly addresses: readonly string[];
+}
+
 export type ToWorker =
   | {
     readonly type: "start";
@@ -17,6 +24,8 @@ export type ToWorker =
     readonly settings: Settings;
     /** Whether another process serves the same application: environ's `tsgi.multiprocess`. */
     readonly multiprocess: boolean;
+    /** Absent if the config file has no hooks for a worker. */
+    readonly hooks?: HooksOrder;
   }
   | { readonly type: "listen"; readonly slot: number; readonly places: readonly Place[] }
   | { readonly type: "unlisten"; readonly slot: number };

@@ -1,6 +1,7 @@
 /**
  * The process port: what core asks of the operating system. Implemented once for Deno and Bun in runtimes/process.ts.
  */
+import type { ConfigReader } from "../settings/config_file.ts";
 import type { Loader } from "./application.ts";
 import type { Address, Hold, NativeHandler, Served } from "./listener.ts";
 import type { FromWorker, ToWorker } from "./message.ts";
@@ -80,6 +81,8 @@ export interface WorkerSystem {
   readonly loader: Loader;
   /** Bytes of resident memory. */
   memory(): number;
+  /** Reads config files, for hooks; loaded when it is asked for. */
+  configReader(): Promise<ConfigReader>;
   closeDescriptor(descriptor: number): void;
   /** Opens a log: a path, or `-` for the standard stream of its kind. */
   openLog(target: string, kind: "errors" | "access"): LogTarget;

@@ -10,11 +10,12 @@ import { createHandler, type Handling } from "./handler.ts";
 import { limitations } from "./limitations.ts";
 import type { Served } from "./listener.ts";
 import type { Place, ToWorker } from "./message.ts";
-import type { LogTarget, WorkerSystem } from "./process.ts";
+import type { LogTarget, Signal, WorkerSystem } from "./process.ts";
 import { requestLog as openRequestLog } from "./request_log.ts";
 import { WORKER_SIGNALS } from "./signals.ts";
 import type { Door, Traffic } from "./traffic.ts";
 import { Turnstile } from "./turnstile.ts";
+import type { WorkerHooks } from "./worker_hooks.ts";
 import { step, worker, type WorkerEffect, type Wear, type WorkerEvent, type WorkerState } from "./worker.ts";
 
 /** A beat is missed twice before anybody worries: see SILENT in arbiter.ts. */
@@ -31,7 +32,7 @@ export function serve(system: WorkerSystem): void {
   });
   for (const signal of WORKER_SIGNALS) {
     system.onSignal(signal, () => {
-      if (running) running.tell({ type: "signalled", signal, at: system.now() });
+      if (running) running.signalled(signal);
       else if (signal === "TERM" || signal === "QUIT") system.exit(0);
     });
   }
@@ -44,6 +45,7 @@ export function serve(system: WorkerSystem): void {
 
 interface Running {
   readonly tell: (event: WorkerEvent) => void;
+  readonly signalled: (signal: Signal) => void;
   readonly told: (message: ToWorker) => void;
 }
 
@@ -73,6 +75,7 @@ function run(system: WorkerSystem, start: Start): Running {
   const requestLog = access === null ? null : openRequestLog(access, settings, system.pid);
   const open: Open[] = [];
   let application: Application | null = null;
+  let hooks: WorkerHooks | null = null;
   let closing = false;
   let state: WorkerState = worker(system.pid, system.now());
   const waiting: WorkerEvent[] = [];
@@ -86,7 +89,7 @@ function run(system: WorkerSystem, start: Start): Running {
   };
   system.every(BEAT, tick);
   tell({ type: "started", gracefulTimeout: settings.gracefulTimeout * 1000, limits, at: system.now() });
-  return { tell, told };
+  return { tell, signalled, told };
 
   function rest(full: boolean): void {
     if (state.phase !== "serving") return;
@@ -119,6 +122,13 @@ function run(system: WorkerSystem, start: Start): Running {
     stepping = false;
   }
 
+  function signalled(signal: Signal): void {
+    const obey = () => tell({ type: "signalled", signal, at: system.now() });
+    const first = hooks?.signalled(signal) ?? null;
+    if (first === null) obey();
+    else void first.then(obey);
+  }
+
   function carryOut(effect: WorkerEffect): void {
     switch (effect.type) {
       case "load":
@@ -143,15 +153,20 @@ function run(system: WorkerSystem, start: Start): Running {
       case "log":
         return log(effect.level, effect.event, effect.fields);
       case "exit":
-        errors.close();
-        access?.close();
-        return system.exit(effect.code);
+        return void exit(effect.code);
     }
+  }
+
+  async function exit(code: number): Promise<void> {
+    if (hooks) await hooks.workerExit();
+    errors.close();
+    access?.close();
+    system.exit(code);
   }
 
   async function load(): Promise<void> {
     try {
-      const [loaded] = await Promise.all([begin(system, settings, log), tryAdoption()]);
+      const [loaded] = await Promise.all([start.hooks ? beginHooked() : begin(system, settings, log), tryAdoption()]);
       application = loaded;
       if (start.slot === 0 && start.generation === 1) for (const text of limitations(settings, loaded.kind)) log("warning", "limitation", { text });
       tell({ type: "loaded", at: system.now() });
@@ -159,6 +174,15 @@ function run(system: WorkerSystem, start: Start): Running {
       const exitCode = error instanceof AppLoadError ? error.exitCode : 3;
       tell({ type: "load-failed", exitCode, ...explain(error), at: system.now() });
     }
+  }
+
+  async function beginHooked(): Promise<Application> {
+    const { workerHooks } = await import("./worker_hooks.ts");
+    hooks = await workerHooks({ system, start, log, handled: () => traffic.handled });
+    await hooks.postFork();
+    const loaded = await begin(system, settings, log);
+    await hooks.postWorkerInit();
+    return loaded;
   }
 
   async function tryAdoption(): Promise<void> {
@@ -182,7 +206,7 @@ function run(system: WorkerSystem, start: Start): Running {
 
   async function openPlace(slot: number, place: Place, descriptor: number | null): Promise<void> {
     const door: Door = { inFlight: 0, closing: closing || isSync, madeUpHost: null };
-    const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, multiprocess: start.multiprocess };
+    const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, requestHooks: hooks?.requests ?? null, multiprocess: start.multiprocess };
     const options = { ...createHandler(application!, handling), onError: refuse, keepAlive: settings.keepAlive };
     const served = descriptor === null
       ? await system.bind(place.address, { ...options, backlog: settings.backlog })
@@ -224,6 +248,7 @@ function run(system: WorkerSystem, start: Start): Running {
   async function close(deadline: number): Promise<void> {
     const begun = system.now();
     await Promise.all([...open].map((o) => o.served.close(deadline)));
+    await hooks?.requests?.settled(Math.max(100, deadline - (system.now() - begun)));
     await end(application, Math.max(100, deadline - (system.now() - begun)));
     tell({ type: "closed", at: system.now() });
   }

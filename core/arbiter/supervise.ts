@@ -3,24 +3,28 @@
  * Whatever an effect brings about comes back as an event behind those already waiting.
  */
 import type { Log } from "../logging/record.ts";
+import { type HookSource, NO_HOOKS } from "../settings/hooks.ts";
 import type { Settings } from "../settings/table.ts";
 import { arbiter, type Arbiter, type ArbiterEvent, type Effect, type Limits, step } from "./arbiter.ts";
 import { bind } from "./bind.ts";
 import { type Address, addressText, type Held } from "./listener.ts";
 import type { FromWorker } from "./message.ts";
 import type { ArbiterSystem, Child } from "./process.ts";
+import { type Call, type HookView, ServerHooks } from "./server_hooks.ts";
 import { ARBITER_SIGNALS } from "./signals.ts";
 
 const TICK = 250;
 
 /** What a HUP found: settings to go on with, or why there are none. */
 export type Reread =
-  | { readonly settings: Settings; readonly pending: readonly string[] }
+  | { readonly settings: Settings; readonly pending: readonly string[]; readonly hooks?: HookSource }
   | { readonly refused: string };
 
 export interface SuperviseOptions {
   readonly version: string;
   readonly settings: Settings;
+  /** The config file's hooks. */
+  readonly hooks?: HookSource;
   /** The number of workers that the settings ask for on this machine. */
   readonly workers: (settings: Settings) => number;
   /** Reads the configuration again. `pending` names what changed but takes effect at the next start only. */
@@ -45,18 +49,38 @@ export interface Surroundings {
  */
 export async function supervise(system: ArbiterSystem, options: SuperviseOptions): Promise<number> {
   const { log, settings } = options;
-  log("info", "starting", { version: options.version });
+  const hooks = new ServerHooks(system, log);
   // Handlers come before anything that others can see: people get trigger-happy as soon as a port answers.
   const early: ArbiterEvent[] = [];
-  let happen = (event: ArbiterEvent): void => void early.push(event);
+  let happen = (event: ArbiterEvent): void => {
+    early.push(event);
+    if (isStop(event)) hooks.halting();
+  };
   for (const signal of ARBITER_SIGNALS) {
     system.onSignal(signal, () => happen({ type: "signalled", signal, at: system.now() }));
   }
+  const view = (addresses: readonly Address[]): HookView => {
+    return { source: options.hooks ?? NO_HOOKS, settings, addresses: addresses.map(addressText), numWorkers: options.workers(settings) };
+  };
+  const cannot = async (at: readonly Address[], calls: readonly Call[]): Promise<number | null> => {
+    const reason = await hooks.must(view(at), calls);
+    return reason === null ? null : giveUp(log, early, reason);
+  };
+  const uncounted = await cannot(settings.bind, [{ name: "nworkersChanged", args: [options.workers(settings), null] }]);
+  if (uncounted !== null) return uncounted;
+  log("info", "starting", { version: options.version });
+  const unprepared = await cannot(settings.bind, [{ name: "onStarting", args: [] }]);
+  if (unprepared !== null) return unprepared;
   const mode = settings.reusePort ? "reuse-port" : holdMode(settings);
   const held = await bind(settings.bind, { backlog: settings.backlog, mode }, { system, log });
   if (held === null) return 1;
   announce(system, options, held);
-  const { code, tell } = run(system, options, held);
+  const unready = await cannot(held.map((h) => h.address), [{ name: "whenReady", args: [] }]);
+  if (unready !== null) {
+    for (const h of held) h.close();
+    return unready;
+  }
+  const { code, tell } = run(system, options, held, hooks);
   happen = tell;
   tell({ type: "started", at: system.now() });
   for (const event of early) tell(event);
@@ -70,6 +94,19 @@ function announce(system: ArbiterSystem, { log, settings }: SuperviseOptions, he
   if (held.some((h) => h.mode === "reuse-port")) log(settings.reusePort ? "info" : "warning", "reuse-port");
 }
 
+/** A hook without which the server cannot start did not succeed, or was not waited for because the server is to end: the exit code. */
+function giveUp(log: Log, early: readonly ArbiterEvent[], reason: string): number {
+  const stop = early.find(isStop);
+  if (stop) log("info", "handling-signal", { signal: stop.signal.toLowerCase() });
+  log(stop ? "info" : "error", "shutting-down");
+  if (!stop) log("error", "reason", { reason });
+  return stop ? 0 : 1;
+}
+
+function isStop(event: ArbiterEvent): event is Extract<ArbiterEvent, { type: "signalled" }> {
+  return event.type === "signalled" && ["TERM", "INT", "QUIT"].includes(event.signal);
+}
+
 interface Running {
   readonly code: Promise<number>;
   readonly tell: (event: ArbiterEvent) => void;
@@ -79,12 +116,13 @@ interface Running {
 interface Generation {
   readonly settings: Settings;
   readonly held: readonly Held[];
+  readonly hooks: HookSource;
 }
 
-function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly Held[]): Running {
+function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly Held[], hooks: ServerHooks): Running {
   const { log } = options;
   const children = new Map<number, Child>();
-  const generations = new Map<number, Generation>([[1, { settings: options.settings, held: opened }]]);
+  const generations = new Map<number, Generation>([[1, { settings: options.settings, held: opened, hooks: options.hooks ?? NO_HOOKS }]]);
   const generationOf = new Map<number, number>();
   let candidate: Generation | null = null;
   let state: Arbiter = arbiter(limits(options.settings), { covers: opened.some((h) => h.mode === "slots") }, system.now());
@@ -107,6 +145,9 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         generations.set(after.reload.generation, candidate);
         candidate = null;
       }
+      // A reload has told already, before it began.
+      if (after.target !== before.target && next.type !== "configured") hooks.resized(view(), before.target);
+      if (after.phase !== before.phase) hooks.halting();
       for (const effect of effects) carryOut(effect);
       if (after.reload !== before.reload || after.phase !== before.phase) forgetGenerations();
     }
@@ -116,7 +157,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   function carryOut(effect: Effect): void {
     switch (effect.type) {
       case "spawn":
-        return spawn(effect);
+        return hooks.preFork(view(effect.generation), effect, { spawn: () => (generations.has(effect.generation) ? spawn(effect) : notSpawned(effect.id, null)), failed: (reason) => notSpawned(effect.id, reason) });
       case "listen":
         return sendListen(effect.id, effect.slot);
       case "unlisten":
@@ -129,7 +170,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         return void reread();
       case "exit":
         timer.stop();
-        return finish(effect.code);
+        return hooks.exit(view(), () => finish(effect.code));
     }
   }
 
@@ -137,26 +178,44 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     const { settings } = generations.get(generation)!;
     generationOf.set(id, generation);
     const multiprocess = state.target > 1;
+    const order = hooks.orderFor(view(generation));
     try {
       const child = system.spawn({
         title: title("worker", settings),
         runtime: settings.runtime,
         ...options.surroundings(settings, slot),
         onMessage: (message) => {
-          if (message.type === "hello") child.send({ type: "start", id, slot, generation, settings, multiprocess });
+          if (message.type === "hello") child.send({ type: "start", id, slot, generation, settings, multiprocess, ...order });
           else hear(id, message);
         },
         onExit: (ending) => {
           children.delete(id);
           generationOf.delete(id);
+          hooks.childExit(view(), id, ending);
           tell({ type: "exited", id, ending, at: system.now() });
         },
       });
       children.set(id, child);
+      hooks.born(id, child.pid);
       tell({ type: "spawned", id, pid: child.pid, at: system.now() });
     } catch (error) {
+      hooks.unborn(id);
       tell({ type: "spawn-failed", id, reason: reasonOf(error), at: system.now() });
     }
+  }
+
+  /** Its preFork did not let it be, or the server is to end and nobody waits for it: then it is as good as gone. */
+  function notSpawned(id: number, reason: string | null): void {
+    const at = system.now();
+    hooks.unborn(id);
+    if (reason !== null) tell({ type: "spawn-failed", id, reason, at });
+    else tell({ type: "exited", id, ending: { code: 0, signal: null }, at });
+  }
+
+  /** The server as the hooks of a generation see it, by default of the serving one. */
+  function view(generation = state.generation): HookView {
+    const { hooks: source, settings, held } = generations.get(generation) ?? generations.get(state.generation)!;
+    return { source, settings, addresses: held.map((h) => addressText(h.address)), numWorkers: state.target };
   }
 
   function hear(id: number, message: FromWorker): void {
@@ -169,6 +228,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       case "listening":
         return tell({ type: "listening", id, slot: message.slot, at });
       case "beat":
+        hooks.counted(id, message.handled);
         return tell({ type: "beat", id, at });
       case "full":
         return tell({ type: "filled", id, full: message.full, at });
@@ -212,10 +272,17 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   async function reread(): Promise<void> {
     const found = await options.reread();
     if ("refused" in found) return tell({ type: "refused", reason: found.refused, at: system.now() });
+    const source = found.hooks ?? NO_HOOKS;
+    const numWorkers = options.workers(found.settings);
+    const reason = await hooks.must({ ...view(), source, settings: found.settings, numWorkers }, [
+      { name: "nworkersChanged", args: [numWorkers, state.target] },
+      { name: "onReload", args: [] },
+    ]);
+    if (reason !== null) return tell({ type: "refused", reason, at: system.now() });
     if (found.pending.length > 0) log("warning", "needs-restart", { settings: found.pending.join(", ") });
     const held = await rebind(found.settings);
     if (held === null) return tell({ type: "refused", reason: "an address could not be bound", at: system.now() });
-    candidate = { settings: found.settings, held };
+    candidate = { settings: found.settings, held, hooks: source };
     tell({ type: "configured", limits: limits(found.settings), at: system.now() });
   }
 

@@ -36,6 +36,10 @@ export const MESSAGES = {
   "reload-failed": (f) => `Reload failed, generation ${f.generation} keeps serving: ${f.reason}`,
   "needs-restart": (f) => `Changed, but takes effect at the next start only: ${f.settings}`,
   "cannot-adopt": (f) => `Cannot hand sockets to workers (${f.reason}): falling back to --reuse-port, which can lose queued connections at a reload`,
+  // hooks, in either; the first in gunicorn's words
+  "hook-failed": (f) => `Exception in ${f.hook} hook: ${f.reason}`,
+  "hook-late": (f) => `Hook ${f.hook} did not finish within ${seconds(f.seconds)}, it is not waited for any longer`,
+  hook: (f) => `${f.text}`,
   // a worker, in gunicorn's words
   booting: (f) => `Booting worker with pid: ${f.pid}`,
   exiting: (f) => `Worker exiting (pid: ${f.pid})`,

@@ -2,6 +2,7 @@
  * The config file as a source of settings: a module whose default export is an object with keys of the table, or a function that returns
  * one or a promise of one; or JSON. Files are reached through the port `ConfigReader`, carried out in runtimes/files.ts.
  */
+import { type GivenHooks, hookOf, hookProblem, type Hooks, nearestHook } from "./hooks.ts";
 import { isSettingName, nearestSetting, onlyFlag } from "./names.ts";
 import type { Problem } from "./problem.ts";
 import type { Entry } from "./resolve.ts";
@@ -25,6 +26,9 @@ export interface Explanation {
   readonly place?: string;
 }
 
+/** What a config file may say: settings, and hooks. */
+export type Config = Given & GivenHooks;
+
 /**
  * Returns `config` itself: write it around a config file's default export and the editor knows the keys.
  *
@@ -34,7 +38,7 @@ export interface Explanation {
  * export default defineConfig({ app: "app.ts", workers: "auto", timeout: "1m" });
  * ```
  */
-export function defineConfig<C extends Given | (() => Given | Promise<Given>)>(config: C): C {
+export function defineConfig<C extends Config | (() => Config | Promise<Config>)>(config: C): C {
   return config;
 }
 
@@ -43,6 +47,7 @@ export const CONFIG_FILES = ["tsgi.config.ts", "tsgi.config.js", "tsgi.config.mj
 
 export interface ConfigSource {
   readonly entries: readonly Entry[];
+  readonly hooks: Hooks;
   readonly problems: readonly Problem[];
 }
 
@@ -53,7 +58,7 @@ export async function readConfig(reader: ConfigReader, path: string, label: stri
     const exports = isJson ? { default: JSON.parse(await reader.readText(path)) as unknown } : await reader.importModule(path);
     if (!("default" in exports)) return failed(label, `Cannot use ${label}: no default export, write "export default defineConfig({ ... })"`);
     const written = exports.default;
-    return fromConfig(typeof written === "function" ? await written() : written, label);
+    return fromConfig(typeof written === "function" ? await written() : written, label, { json: isJson });
   } catch (error) {
     const { message, place } = reader.explain(error, path);
     return failed(label, `Cannot read ${label}: ${message}${place === undefined ? "" : ` (${place})`}`);
@@ -61,20 +66,28 @@ export async function readConfig(reader: ConfigReader, path: string, label: stri
 }
 
 /** Takes the object of a config file, or one given in code, as a source; `label` says where it stood. */
-export function fromConfig(written: unknown, label: string): ConfigSource {
+export function fromConfig(written: unknown, label: string, { json = false }: { readonly json?: boolean } = {}): ConfigSource {
   if (typeof written !== "object" || written === null || Array.isArray(written) || written instanceof Promise) {
     return failed(label, `Cannot use ${label}: expected an object with settings, got ${showWritten(written)}`);
   }
   const entries: Entry[] = [];
   const problems: Problem[] = [];
+  const hooks: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(written)) {
     const place = `${label}: ${key}`;
-    if (!isSettingName(key)) problems.push({ label: place, kind: "value", message: unknownKey(key, label) });
+    const hook = hookOf(key);
+    if (hook !== undefined) {
+      // As with a setting, undefined is nothing.
+      if (value === undefined) continue;
+      const why = Object.hasOwn(hooks, hook) ? "preFork and preSpawn are one hook, write only one of them" : hookProblem(hook, value, { json });
+      if (why === null) hooks[hook] = value;
+      else problems.push({ label: place, kind: "value", message: `Cannot use ${place}: ${why}` });
+    } else if (!isSettingName(key)) problems.push({ label: place, kind: "value", message: unknownKey(key, label) });
     else if (rowOf(key).commandLineOnly === true) problems.push({ label: place, kind: "value", message: onlyFlag(key, place) });
     // A computed config says undefined for "as if I had not written it".
     else if (value !== undefined) entries.push({ name: key, written: value, label: place });
   }
-  return { entries, problems };
+  return { entries, hooks: hooks as Hooks, problems };
 }
 
 /** The path in a `--config` value: PATH or file:PATH. Throws SyntaxError for another scheme. */
@@ -86,11 +99,15 @@ export function configPath(written: string): string {
 }
 
 function unknownKey(key: string, label: string): string {
+  const exactHook = nearestHook(key, { slips: false });
+  if (exactHook !== undefined) return `Cannot use ${label}: ${key}: there is no such setting, did you mean ${exactHook}?`;
   const meant = nearestSetting(key);
+  const hook = meant === undefined ? nearestHook(key, { slips: true }) : undefined;
+  if (hook !== undefined) return `Cannot use ${label}: ${key}: there is no such setting, did you mean ${hook}?`;
   const hint = meant === undefined || rowOf(meant).commandLineOnly === true ? "see SETTINGS.md for those there are" : `did you mean ${meant}?`;
   return `Cannot use ${label}: ${key}: there is no such setting, ${hint}`;
 }
 
 function failed(label: string, message: string): ConfigSource {
-  return { entries: [], problems: [{ label, kind: "value", message }] };
+  return { entries: [], hooks: {}, problems: [{ label, kind: "value", message }] };
 }

@@ -3,6 +3,7 @@ import { accessFormatProblems } from "../logging/access.ts";
 import { type Command, type CommandLine, parseCommandArgs, parseCommandLine, type ParseArgs } from "./command_line.ts";
 import { CONFIG_FILES, configPath, type ConfigReader, type ConfigSource, readConfig } from "./config_file.ts";
 import { type Env, fromEnvironment } from "./environment.ts";
+import { type HookSource, NO_HOOKS } from "./hooks.ts";
 import type { Problem } from "./problem.ts";
 import { type Entry, resolve, type Resolved } from "./resolve.ts";
 import type { Settings } from "./table.ts";
@@ -26,6 +27,8 @@ export interface Loaded extends Resolved {
   readonly json: boolean;
   /** The config file that was read, if there was one: absolute. */
   readonly configFile: string | null;
+  /** The hooks it has. */
+  readonly hooks: HookSource;
 }
 
 /**
@@ -36,7 +39,7 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs 
   const line = parseCommandLine(argv, parseArgs);
   const computed = { chdir: cwd, runtime };
   if (line.command === "help" || line.command === "version") {
-    return { ...resolve([], computed), command: line.command, json: line.json, configFile: null };
+    return { ...resolve([], computed), command: line.command, json: line.json, configFile: null, hooks: NO_HOOKS };
   }
   const args = parseCommandArgs(env.TSGI_CMD_ARGS ?? "", parseArgs);
   const environment = fromEnvironment(env);
@@ -52,7 +55,7 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs 
   }
   if (json && command !== "print-config") problems.push(JSON_ALONE);
   if (settings.app === null && command !== "print-config" && problems.length === 0) problems.push(NO_APP);
-  return { settings, problems, sources: resolved.sources, command, json, configFile: file.path };
+  return { settings, problems, sources: resolved.sources, command, json, configFile: file.path, hooks: { hooks: file.hooks, file: file.path } };
 }
 
 /** `path` as seen from `directory`, absolute, without `.` and `..`. */
@@ -92,7 +95,7 @@ async function configSource(reader: ConfigReader, cwd: string, flags: readonly E
   const chdir = flags.findLast((entry) => entry.name === "chdir")?.written;
   const directory = absolute(cwd, typeof chdir === "string" ? chdir : ".");
   const found = CONFIG_FILES.find((file) => reader.exists(absolute(directory, file)));
-  if (found === undefined) return { entries: [], problems: [], path: null };
+  if (found === undefined) return { entries: [], hooks: {}, problems: [], path: null };
   const path = absolute(directory, found);
   return { ...(await readConfig(reader, path, found)), path };
 }
@@ -100,7 +103,7 @@ async function configSource(reader: ConfigReader, cwd: string, flags: readonly E
 async function namedConfig(reader: ConfigReader, cwd: string, { written, label }: Entry): Promise<FoundConfig> {
   const text = String(written);
   // Reported as an unusable value like any other.
-  if (text === "") return { entries: [], problems: [], path: null };
+  if (text === "") return { entries: [], hooks: {}, problems: [], path: null };
   try {
     const shown = configPath(text);
     const path = absolute(cwd, shown);
@@ -113,7 +116,7 @@ async function namedConfig(reader: ConfigReader, cwd: string, { written, label }
 }
 
 function refused(label: string, message: string): FoundConfig {
-  return { entries: [], problems: [{ label, kind: "value", message }], path: null };
+  return { entries: [], hooks: {}, problems: [{ label, kind: "value", message }], path: null };
 }
 
 function strongest(line: CommandLine["command"], args: CommandLine["command"]): Command {

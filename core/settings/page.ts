@@ -1,4 +1,5 @@
 /** SETTINGS.md, derived from the table. */
+import { hooksPart } from "./hooks_page.ts";
 import { variableOf } from "./names.ts";
 import { NAMES, rowOf, SECTIONS, SETTING_NAMES, type SettingName, TABLE } from "./table.ts";
 import { defaultText, flagText } from "./usage.ts";
@@ -10,7 +11,7 @@ export function settingsPage(): string {
     const names = SETTING_NAMES.filter((name) => TABLE[name].section === section);
     return `## ${SECTIONS[section]}\n\n${names.map(settingPart).join("\n")}`;
   });
-  return `${HEAD}\n${parts.join("\n")}\n${commandsPart()}`;
+  return `${HEAD}\n${parts.join("\n")}\n${hooksPart()}\n${commandsPart()}`;
 }
 
 const HEAD = `# SETTINGS
