@@ -17,9 +17,19 @@ export type ToWorker =
     readonly settings: Settings;
     /** Whether another process serves the same application: environ's `tsgi.multiprocess`. */
     readonly multiprocess: boolean;
+    /** With --reload, where the application is known not to load: serve a page about it instead. */
+    readonly breakage?: Breakage;
   }
   | { readonly type: "listen"; readonly slot: number; readonly places: readonly Place[] }
-  | { readonly type: "unlisten"; readonly slot: number };
+  | { readonly type: "unlisten"; readonly slot: number }
+  /** With --reload, when newer code than this worker's could not be served: answer with a page about it from now on. */
+  | { readonly type: "show-error"; readonly breakage: Breakage };
+
+/** Why the newest code is not served, for whoever looks at the page while developing. */
+export interface Breakage {
+  readonly reason: string;
+  readonly stack?: string;
+}
 
 export type FromWorker =
   /** The process runs and can be told things. */
@@ -27,7 +37,7 @@ export type FromWorker =
   /** The application is loaded and started. */
   | { readonly type: "ready" }
   /** It could not be: the worker ends with `exitCode`, 3 or 4 as in gunicorn. */
-  | { readonly type: "failed"; readonly exitCode: 3 | 4; readonly reason: string }
+  | { readonly type: "failed"; readonly exitCode: 3 | 4; readonly reason: string; readonly stack?: string }
   /** The native server does not take an inherited socket here: see the fallback in DESIGN.md. */
   | { readonly type: "cannot-adopt"; readonly reason: string }
   | { readonly type: "listening"; readonly slot: number }
