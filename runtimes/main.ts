@@ -19,6 +19,7 @@ import { runtime } from "./current.ts";
 import { configReader } from "./files.ts";
 import { openLogFile } from "./log_file.ts";
 import { arbiterSystem, wait } from "./process.ts";
+import { watch } from "./watch.ts";
 
 /** Seconds that reading a configuration again may take where boot-timeout is off. */
 const DEFAULT_LIMIT = 60;
@@ -79,6 +80,7 @@ async function run(options: LoadOptions, loaded: Loaded): Promise<number> {
     reread,
     log,
     surroundings: (s, slot) => surroundings(options, s, slot),
+    watch: (s, changed) => watch({ settings: s, log, changed }),
   });
   file.close();
   return code;

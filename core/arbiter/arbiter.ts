@@ -12,8 +12,11 @@
  * 6. Failing to boot ends the server only if nothing ever served.
  * 7. A worker that asks to be replaced serves until its successor does.
  * 8. Nobody is killed twice for one thing, and every order to go has a deadline.
+ * 9. In development (`--reload`), a changed file is a reload, and while the newest code cannot be served, answers say why: also at the
+ *    first start, which nothing ends then.
  */
 import type { EventName, Fields, Level } from "../logging/record.ts";
+import type { Breakage } from "./message.ts";
 import type { Ending, Millis, Signal } from "./process.ts";
 
 /** The settings that decide, in milliseconds; 0 turns a limit off. */
@@ -22,6 +25,8 @@ export interface Limits {
   readonly timeout: Millis;
   readonly bootTimeout: Millis;
   readonly gracefulTimeout: Millis;
+  /** With --reload. */
+  readonly development?: boolean;
 }
 
 /**
@@ -55,6 +60,7 @@ export interface Worker {
 export interface Failure {
   readonly exitCode: 3 | 4;
   readonly reason: string;
+  readonly stack?: string;
 }
 
 export type Reload =
@@ -83,6 +89,8 @@ export interface Arbiter {
   /** Since when a slot has nobody who accepts. */
   readonly bare: Readonly<Record<number, Millis>>;
   readonly everServed: boolean;
+  /** In development: why the newest code is not served, and the id of the first worker that was started knowing it. */
+  readonly broken: (Breakage & { readonly from: number }) | null;
   readonly failures: number;
   readonly spawnAfter: Millis;
   readonly ticked: Millis;
@@ -97,7 +105,7 @@ export type ArbiterEvent =
     | { readonly type: "spawned"; readonly id: number; readonly pid: number }
     | { readonly type: "spawn-failed"; readonly id: number; readonly reason: string }
     | { readonly type: "readied"; readonly id: number }
-    | { readonly type: "failed"; readonly id: number; readonly exitCode: 3 | 4; readonly reason: string }
+    | { readonly type: "failed"; readonly id: number; readonly exitCode: 3 | 4; readonly reason: string; readonly stack?: string }
     | { readonly type: "listening"; readonly id: number; readonly slot: number }
     | { readonly type: "beat"; readonly id: number }
     | { readonly type: "filled"; readonly id: number; readonly full: boolean }
@@ -107,6 +115,8 @@ export type ArbiterEvent =
     /** Sockets cannot be handed over after all. */
     | { readonly type: "fell-back" }
     | { readonly type: "exited"; readonly id: number; readonly ending: Ending }
+    /** With --reload: what is served was changed on disk. */
+    | { readonly type: "changed"; readonly file: string }
     | { readonly type: "configured"; readonly limits: Limits }
     | { readonly type: "refused"; readonly reason: string }
   );
@@ -117,6 +127,8 @@ export type Effect =
   | { readonly type: "unlisten"; readonly id: number; readonly slot: number }
   | { readonly type: "kill"; readonly id: number; readonly signal: Signal }
   | { readonly type: "read-configuration" }
+  /** Every worker of the serving generation answers with a page about it from now on. */
+  | { readonly type: "show-error"; readonly breakage: Breakage }
   | { readonly type: "log"; readonly level: Level; readonly event: EventName; readonly fields: Fields }
   | { readonly type: "exit"; readonly code: number };
 
@@ -153,6 +165,7 @@ export function arbiter(limits: Limits, options: { readonly covers: boolean }, a
     slots: limits.workers,
     bare: {},
     everServed: false,
+    broken: null,
     failures: 0,
     spawnAfter: at,
     ticked: at,
@@ -191,7 +204,7 @@ function handle(turn: Turn, event: ArbiterEvent): void {
     case "readied":
       return becomeReady(turn, event.id);
     case "failed":
-      return failToBoot(turn, event.id, { exitCode: event.exitCode, reason: event.reason });
+      return failToBoot(turn, event.id, event);
     case "listening":
       return becomeServing(turn, event.id, event.slot);
     case "beat":
@@ -207,10 +220,12 @@ function handle(turn: Turn, event: ArbiterEvent): void {
       return;
     case "exited":
       return reap(turn, event.id, event.ending);
+    case "changed":
+      return reloadChanged(turn, event.file);
     case "configured":
       return beginGeneration(turn, event.limits);
     case "refused":
-      return abandonReload(turn, event.reason);
+      return abandonReload(turn, { reason: event.reason });
   }
 }
 
@@ -335,6 +350,24 @@ function hangUp(turn: Turn): void {
     return;
   }
   log(turn, "info", "hang-up", {});
+  beginReload(turn);
+}
+
+/** Told by whoever watches the files, once for many changes: a reload like any other, in gunicorn's words. */
+function reloadChanged(turn: Turn, file: string): void {
+  if (turn.arbiter.halt) return;
+  log(turn, "info", "file-changed", { file });
+  const { reload } = turn.arbiter;
+  // What boots is not the newest any more, and may never be ready.
+  if (reload?.phase === "booting") withdraw(turn, reload);
+  else if (reload) {
+    turn.arbiter = { ...turn.arbiter, reloadAgain: true };
+    return;
+  }
+  beginReload(turn);
+}
+
+function beginReload(turn: Turn): void {
   turn.arbiter = { ...turn.arbiter, reload: { phase: "reading" }, reloadAgain: false };
   turn.effects.push({ type: "read-configuration" });
 }
@@ -348,7 +381,7 @@ function beginGeneration(turn: Turn, limits: Limits): void {
 
 /** The transaction holds: everyone of the new generation listens. */
 function commitReload(turn: Turn, reload: Extract<Reload, { phase: "booting" }>): void {
-  turn.arbiter = { ...turn.arbiter, generation: reload.generation, limits: reload.limits, reload: { phase: "retiring" }, failures: 0 };
+  turn.arbiter = { ...turn.arbiter, generation: reload.generation, limits: reload.limits, reload: { phase: "retiring" }, broken: null, failures: 0 };
   for (const worker of turn.arbiter.workers) if (worker.generation < reload.generation) retire(turn, worker, "retired");
 }
 
@@ -364,24 +397,35 @@ function concludeReload(turn: Turn): void {
 }
 
 /** The transaction's end when it does not hold: whatever was begun goes, and who served keeps serving. */
-function abandonReload(turn: Turn, reason: string): void {
+function abandonReload(turn: Turn, breakage: Breakage): void {
   const { reload } = turn.arbiter;
   if (!reload) return;
-  log(turn, "error", "reload-failed", { reason, generation: turn.arbiter.generation });
-  if (reload.phase === "booting") {
-    for (const worker of turn.arbiter.workers) {
-      if (worker.generation !== reload.generation || !isAlive(worker)) continue;
-      kill(turn, worker, "QUIT");
-      change(turn, worker.id, { phase: "draining", since: turn.at, cause: "retired" });
-    }
-    turn.arbiter = { ...turn.arbiter, target: reload.targetBefore };
-  }
+  log(turn, "error", "reload-failed", { reason: breakage.reason, generation: turn.arbiter.generation });
+  if (reload.phase === "booting") withdraw(turn, reload);
   turn.arbiter = { ...turn.arbiter, reload: null };
+  if (turn.arbiter.limits.development) becomeBroken(turn, breakage);
   followUp(turn);
 }
 
+function withdraw(turn: Turn, reload: Extract<Reload, { phase: "booting" }>): void {
+  for (const worker of turn.arbiter.workers) {
+    if (worker.generation !== reload.generation || !isAlive(worker)) continue;
+    kill(turn, worker, "QUIT");
+    change(turn, worker.id, { phase: "draining", since: turn.at, cause: "retired" });
+  }
+  turn.arbiter = { ...turn.arbiter, target: reload.targetBefore };
+}
+
+/** From now on, new workers of the serving generation do not even try to load the application: only newer code can mend it. */
+function becomeBroken(turn: Turn, breakage: Breakage): void {
+  turn.arbiter = { ...turn.arbiter, broken: { ...breakage, from: turn.arbiter.broken?.from ?? turn.arbiter.nextId } };
+  turn.effects.push({ type: "show-error", breakage });
+}
+
 function followUp(turn: Turn): void {
-  if (turn.arbiter.reloadAgain) hangUp(turn);
+  if (!turn.arbiter.reloadAgain) return;
+  if (turn.arbiter.limits.development) beginReload(turn);
+  else hangUp(turn);
 }
 
 // --- workers come and go ------------------------------------------------------------------------------------------------
@@ -462,13 +506,21 @@ function mourn(turn: Turn, worker: Worker, failure: Failure | null): void {
   const { arbiter } = turn;
   if (arbiter.halt) return;
   if (arbiter.reload?.phase === "booting" && arbiter.reload.generation === worker.generation) {
-    return abandonReload(turn, failure?.reason ?? `a new worker (pid:${worker.pid}) ended while it booted`);
+    return abandonReload(turn, breakageOf(worker, failure));
+  }
+  if (arbiter.limits.development && worker.phase === "booting" && worker.id < (arbiter.broken?.from ?? Infinity)) {
+    return becomeBroken(turn, breakageOf(worker, failure));
   }
   if (failure && !arbiter.everServed) {
     const reason = failure.exitCode === 4 ? "App failed to load." : "Worker failed to boot.";
     return halt(turn, { quick: false, exitCode: failure.exitCode, reason });
   }
   countFailure(turn, worker);
+}
+
+function breakageOf(worker: Worker, failure: Failure | null): Breakage {
+  if (failure === null) return { reason: `a new worker (pid:${worker.pid}) ended while it booted` };
+  return { reason: failure.reason, ...(failure.stack === undefined ? {} : { stack: failure.stack }) };
 }
 
 function countFailure(turn: Turn, worker: Worker): void {

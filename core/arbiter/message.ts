@@ -26,9 +26,19 @@ export type ToWorker =
     readonly multiprocess: boolean;
     /** Absent if the config file has no hooks for a worker. */
     readonly hooks?: HooksOrder;
+    /** With --reload, where the application is known not to load: serve a page about it instead. */
+    readonly breakage?: Breakage;
   }
   | { readonly type: "listen"; readonly slot: number; readonly places: readonly Place[] }
-  | { readonly type: "unlisten"; readonly slot: number };
+  | { readonly type: "unlisten"; readonly slot: number }
+  /** With --reload, when newer code than this worker's could not be served: answer with a page about it from now on. */
+  | { readonly type: "show-error"; readonly breakage: Breakage };
+
+/** Why the newest code is not served, for whoever looks at the page while developing. */
+export interface Breakage {
+  readonly reason: string;
+  readonly stack?: string;
+}
 
 export type FromWorker =
   /** The process runs and can be told things. */
@@ -36,7 +46,7 @@ export type FromWorker =
   /** The application is loaded and started. */
   | { readonly type: "ready" }
   /** It could not be: the worker ends with `exitCode`, 3 or 4 as in gunicorn. */
-  | { readonly type: "failed"; readonly exitCode: 3 | 4; readonly reason: string }
+  | { readonly type: "failed"; readonly exitCode: 3 | 4; readonly reason: string; readonly stack?: string }
   /** The native server does not take an inherited socket here: see the fallback in DESIGN.md. */
   | { readonly type: "cannot-adopt"; readonly reason: string }
   | { readonly type: "listening"; readonly slot: number }

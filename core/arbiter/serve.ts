@@ -9,7 +9,7 @@ import { type Application, AppLoadError, loadApplication } from "./application.t
 import { createHandler, type Handling } from "./handler.ts";
 import { limitations } from "./limitations.ts";
 import type { Served } from "./listener.ts";
-import type { Place, ToWorker } from "./message.ts";
+import type { Breakage, Place, ToWorker } from "./message.ts";
 import type { LogTarget, Signal, WorkerSystem } from "./process.ts";
 import { requestLog as openRequestLog } from "./request_log.ts";
 import { WORKER_SIGNALS } from "./signals.ts";
@@ -76,6 +76,7 @@ function run(system: WorkerSystem, start: Start): Running {
   const open: Open[] = [];
   let application: Application | null = null;
   let hooks: WorkerHooks | null = null;
+  let breakage: Breakage | null = null;
   let closing = false;
   let state: WorkerState = worker(system.pid, system.now());
   const waiting: WorkerEvent[] = [];
@@ -108,6 +109,7 @@ function run(system: WorkerSystem, start: Start): Running {
       orders.push(message);
       tell({ type: "told-to-listen", slot: message.slot, at: system.now() });
     } else if (message.type === "unlisten") tell({ type: "told-to-let-go", slot: message.slot, at: system.now() });
+    else if (message.type === "show-error") breakage = message.breakage;
   }
 
   function tell(event: WorkerEvent): void {
@@ -166,7 +168,7 @@ function run(system: WorkerSystem, start: Start): Running {
 
   async function load(): Promise<void> {
     try {
-      const [loaded] = await Promise.all([start.hooks ? beginHooked() : begin(system, settings, log), tryAdoption()]);
+      const [loaded] = await Promise.all([start.hooks ? beginHooked() : beginPlain(), tryAdoption()]);
       application = loaded;
       if (start.slot === 0 && start.generation === 1) for (const text of limitations(settings, loaded.kind)) log("warning", "limitation", { text });
       tell({ type: "loaded", at: system.now() });
@@ -180,9 +182,20 @@ function run(system: WorkerSystem, start: Start): Running {
     const { workerHooks } = await import("./worker_hooks.ts");
     hooks = await workerHooks({ system, start, log, handled: () => traffic.handled });
     await hooks.postFork();
-    const loaded = await begin(system, settings, log);
+    const loaded = await beginPlain();
     await hooks.postWorkerInit();
     return loaded;
+  }
+
+  async function beginPlain(): Promise<Application> {
+    return settings.reload ? await beginInDevelopment() : await begin(system, settings, log);
+  }
+
+  /** With --reload, a page about what is broken may take the application's place, at once or later. */
+  async function beginInDevelopment(): Promise<Application> {
+    const { errorApplication, orErrorPage } = await import("./error_page.ts");
+    if (start.breakage !== undefined) return errorApplication(start.breakage);
+    return orErrorPage(await begin(system, settings, log), () => breakage);
   }
 
   async function tryAdoption(): Promise<void> {

@@ -8,7 +8,7 @@ import type { Settings } from "../settings/table.ts";
 import { arbiter, type Arbiter, type ArbiterEvent, type Effect, type Limits, step } from "./arbiter.ts";
 import { bind } from "./bind.ts";
 import { type Address, addressText, type Held } from "./listener.ts";
-import type { FromWorker } from "./message.ts";
+import type { Breakage, FromWorker } from "./message.ts";
 import type { ArbiterSystem, Child } from "./process.ts";
 import { type Call, type HookView, ServerHooks } from "./server_hooks.ts";
 import { ARBITER_SIGNALS } from "./signals.ts";
@@ -31,6 +31,12 @@ export interface SuperviseOptions {
   readonly reread: () => Promise<Reread>;
   readonly log: Log;
   readonly surroundings: (settings: Settings, slot: number) => Surroundings;
+  /** With --reload: watches what is served from now on, and tells when a change has settled, by one file of it. */
+  readonly watch: (settings: Settings, changed: (file: string) => void) => Watch;
+}
+
+export interface Watch {
+  close(): void;
 }
 
 /** What a worker finds around it. */
@@ -91,6 +97,7 @@ function announce(system: ArbiterSystem, { log, settings }: SuperviseOptions, he
   log("debug", "arbiter-booted");
   log("info", "listening", { addresses: held.map((h) => addressText(h.address)).join(","), pid: system.pid });
   log("info", "using", { workerClass: settings.workerClass });
+  if (settings.reload) log("warning", "reloader-on");
   if (held.some((h) => h.mode === "reuse-port")) log(settings.reusePort ? "info" : "warning", "reuse-port");
 }
 
@@ -130,6 +137,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   const code = new Promise<number>((resolve) => (finish = resolve));
   const waiting: ArbiterEvent[] = [];
   let stepping = false;
+  let watch = watchFor(options.settings);
   const timer = system.every(TICK, () => tell({ type: "ticked", at: system.now() }));
   return { code, tell };
 
@@ -168,8 +176,12 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         return log(effect.level, effect.event, effect.fields);
       case "read-configuration":
         return void reread();
+      case "show-error":
+        for (const [id, child] of children) if (generationOf.get(id) === state.generation) child.send({ type: "show-error", breakage: effect.breakage });
+        return;
       case "exit":
         timer.stop();
+        watch?.close();
         return hooks.exit(view(), () => finish(effect.code));
     }
   }
@@ -185,7 +197,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         runtime: settings.runtime,
         ...options.surroundings(settings, slot),
         onMessage: (message) => {
-          if (message.type === "hello") child.send({ type: "start", id, slot, generation, settings, multiprocess, ...order });
+          if (message.type === "hello") child.send({ type: "start", id, slot, generation, settings, multiprocess, ...order, ...breakageFor(generation) });
           else hear(id, message);
         },
         onExit: (ending) => {
@@ -218,13 +230,22 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     return { source, settings, addresses: held.map((h) => addressText(h.address)), numWorkers: state.target };
   }
 
+  /** Only newer code can mend what is broken: until it comes, a new worker of the serving generation shows what is wrong. */
+  function breakageFor(generation: number): { readonly breakage?: Breakage } {
+    return state.broken !== null && generation === state.generation ? { breakage: state.broken } : {};
+  }
+
+  function watchFor(settings: Settings): Watch | null {
+    return settings.reload ? options.watch(settings, (file) => tell({ type: "changed", file, at: system.now() })) : null;
+  }
+
   function hear(id: number, message: FromWorker): void {
     const at = system.now();
     switch (message.type) {
       case "ready":
         return tell({ type: "readied", id, at });
       case "failed":
-        return tell({ type: "failed", id, exitCode: message.exitCode, reason: message.reason, at });
+        return tell({ type: "failed", id, exitCode: message.exitCode, reason: message.reason, ...(message.stack === undefined ? {} : { stack: message.stack }), at });
       case "listening":
         return tell({ type: "listening", id, slot: message.slot, at });
       case "beat":
@@ -283,6 +304,9 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     const held = await rebind(found.settings);
     if (held === null) return tell({ type: "refused", reason: "an address could not be bound", at: system.now() });
     candidate = { settings: found.settings, held, hooks: source };
+    // Before the new workers read anything: what changes from here on is one more reload.
+    watch?.close();
+    watch = watchFor(found.settings);
     tell({ type: "configured", limits: limits(found.settings), at: system.now() });
   }
 
@@ -317,6 +341,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       timeout: settings.timeout * 1000,
       bootTimeout: settings.bootTimeout * 1000,
       gracefulTimeout: settings.gracefulTimeout * 1000,
+      development: settings.reload,
     };
   }
 }

@@ -93,7 +93,7 @@ export function step(before: WorkerState, event: WorkerEvent): [WorkerState, Wor
     case "load-failed":
       return end(before, event.exitCode, [
         log("error", "load-failed", { reason: event.reason, stack: event.stack }),
-        report({ type: "failed", exitCode: event.exitCode, reason: event.reason }),
+        report({ type: "failed", exitCode: event.exitCode, reason: event.reason, ...(event.stack === undefined ? {} : { stack: event.stack }) }),
       ]);
     case "told-to-listen":
       return [before, before.phase === "serving" ? [{ type: "listen", slot: event.slot }] : []];

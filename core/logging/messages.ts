@@ -34,6 +34,10 @@ export const MESSAGES = {
   "crash-loop": (f) => `Workers keep failing (${f.failures} in a row): the next one starts in ${seconds(f.seconds)}`,
   reloaded: (f) => `Reloaded: generation ${f.generation} serves with ${f.workers} ${f.workers === 1 ? "worker" : "workers"}`,
   "reload-failed": (f) => `Reload failed, generation ${f.generation} keeps serving: ${f.reason}`,
+  "file-changed": (f) => `Worker reloading: ${f.file} modified`,
+  "reloader-on": () => "Reloader is on. Use in development only!",
+  "cannot-watch": (f) => `Cannot watch ${f.path} (${f.reason}): ${f.instead}`,
+  "nothing-matches": (f) => `No file matches --reload-extra-file ${f.pattern} yet`,
   "needs-restart": (f) => `Changed, but takes effect at the next start only: ${f.settings}`,
   "cannot-adopt": (f) => `Cannot hand sockets to workers (${f.reason}): falling back to --reuse-port, which can lose queued connections at a reload`,
   // hooks, in either; the first in gunicorn's words

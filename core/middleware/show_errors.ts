@@ -28,7 +28,8 @@ function page(environ: Environ, error: unknown): Recovery {
   };
 }
 
-function wantsHtml(accept: string | undefined): boolean {
+/** Whether an Accept header names HTML. */
+export function wantsHtml(accept: string | undefined): boolean {
   return accept?.split(",").some((range) => /^\s*text\/html\s*(?:;(?!\s*q=0(?:\.0*)?\s*$)|$)/i.test(range)) ?? false;
 }
 
@@ -70,6 +71,7 @@ function request(environ: Environ): [key: string, value: string][] {
     .sort(([a], [b]) => a < b ? -1 : 1);
 }
 
-function escapeHtml(text: string): string {
+/** Text as HTML, in an element or an attribute. */
+export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

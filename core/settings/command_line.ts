@@ -142,7 +142,7 @@ function valueOf(token: OptionToken, flag: Flag, before: unknown): unknown {
   if (kind === "boolean") return flag.means;
   // `-w=4` is 4, as in argparse.
   const text = token.inlineValue === true && !token.rawName.startsWith("--") ? token.value!.replace(/^=/, "") : token.value;
-  return kind === "addresses" || kind === "pairs" ? [...(Array.isArray(before) ? before : []), text] : text;
+  return kind === "addresses" || kind === "texts" || kind === "pairs" ? [...(Array.isArray(before) ? before : []), text] : text;
 }
 
 function commandOf(commands: readonly Name[]): Command {

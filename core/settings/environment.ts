@@ -48,6 +48,7 @@ function misspelt(env: Env): Problem[] {
 
 function split(row: SettingRow, text: string): string | readonly string[] {
   if (row.kind === "addresses") return text.split(",").map((item) => item.trim()).filter((item) => item !== "");
+  if (row.kind === "texts") return text.split(row.separator).map((item) => item.trim()).filter((item) => item !== "");
   // A value may hold commas, so here it is one a line.
   if (row.kind === "pairs") return text.split("\n").filter((item) => item.trim() !== "");
   return text;

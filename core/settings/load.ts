@@ -4,6 +4,7 @@ import { type Command, type CommandLine, parseCommandArgs, parseCommandLine, typ
 import { CONFIG_FILES, configPath, type ConfigReader, type ConfigSource, readConfig } from "./config_file.ts";
 import { type Env, fromEnvironment } from "./environment.ts";
 import { type HookSource, NO_HOOKS } from "./hooks.ts";
+import { isGlob } from "../arbiter/glob.ts";
 import type { Problem } from "./problem.ts";
 import { type Entry, resolve, type Resolved } from "./resolve.ts";
 import type { Settings } from "./table.ts";
@@ -47,11 +48,20 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs 
   const resolved = resolve([environment.entries, file.entries, args.entries, line.entries], computed);
   const command = strongest(line.command, args.command);
   const json = line.json || args.json;
-  const settings = { ...resolved.settings, config: file.path, chdir: absolute(cwd, resolved.settings.chdir) };
+  const { reload, lint } = resolved.settings;
+  const settings = {
+    ...resolved.settings,
+    config: file.path,
+    chdir: absolute(cwd, resolved.settings.chdir),
+    lint: resolved.sources.lint === "default" ? reload : lint,
+  };
   const problems = [...line.problems, ...args.problems, ...environment.problems, ...file.problems, ...resolved.problems];
   if (!reader.exists(settings.chdir)) problems.push(noDirectory(settings.chdir, resolved.sources.chdir));
   for (const message of accessFormatProblems(settings.accessLogformat)) {
     problems.push({ label: resolved.sources.accessLogformat, kind: "value", message: `Cannot use ${resolved.sources.accessLogformat}: ${message}` });
+  }
+  for (const path of settings.reload ? settings.reloadExtraFile.filter((text) => !isGlob(text)) : []) {
+    if (!reader.exists(absolute(settings.chdir, path))) problems.push(noExtraFile(absolute(settings.chdir, path), resolved.sources.reloadExtraFile));
   }
   if (json && command !== "print-config") problems.push(JSON_ALONE);
   if (settings.app === null && command !== "print-config" && problems.length === 0) problems.push(NO_APP);
@@ -121,6 +131,10 @@ function refused(label: string, message: string): FoundConfig {
 
 function strongest(line: CommandLine["command"], args: CommandLine["command"]): Command {
   return line === "serve" ? args : line;
+}
+
+function noExtraFile(path: string, label: string): Problem {
+  return { label, kind: "value", message: `Cannot use ${label}: there is no file ${path}; write a pattern for files that may come later` };
 }
 
 function noDirectory(path: string, label: string): Problem {

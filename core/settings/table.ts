@@ -58,9 +58,11 @@ export type SecondsRow = Setting & { readonly kind: "seconds"; readonly min: num
 export type BooleanRow = Setting & { readonly kind: "boolean"; readonly default: boolean };
 export type ChoiceRow = Setting & { readonly kind: "choice"; readonly choices: readonly string[]; readonly default: string | null };
 export type AddressesRow = Setting & { readonly kind: "addresses"; readonly default: readonly Address[] };
+/** A list of texts. In a variable, `separator` stands between them. */
+export type TextsRow = Setting & { readonly kind: "texts"; readonly separator: "," | "\n"; readonly default: readonly string[] };
 export type PairsRow = Setting & { readonly kind: "pairs"; readonly default: Readonly<Record<string, string>> };
 export type CommandRow = Common & { readonly kind: "command" };
-export type SettingRow = TextRow | IntegerRow | SecondsRow | BooleanRow | ChoiceRow | AddressesRow | PairsRow;
+export type SettingRow = TextRow | IntegerRow | SecondsRow | BooleanRow | ChoiceRow | AddressesRow | TextsRow | PairsRow;
 export type Row = SettingRow | CommandRow;
 
 export const TABLE = {
@@ -152,7 +154,25 @@ export const TABLE = {
   },
   lint: {
     kind: "boolean", default: false, section: "workers", applies: "reload",
-    doc: "Checks every request and answer of a TSGI application against the specification, and answers 500 to what breaks it. For development: it costs time.",
+    doc: "Checks every request and answer of a TSGI application against the specification, and answers 500 to what breaks it. For development: it costs time. On by default with --reload.",
+  },
+  reload: {
+    kind: "boolean", default: false, section: "workers", applies: "reload",
+    doc:
+      "Reloads when a file of the application changes, and answers with a page that says what is wrong while it cannot be loaded. Turns " +
+      "lint on too, unless that is set. For development only: the page shows your code's paths to whoever asks.",
+  },
+  reloadEngine: {
+    kind: "choice", choices: ["auto", "poll", "native"], default: "auto", section: "workers", applies: "reload",
+    doc:
+      "How changed files are noticed: native is told by the system, poll looks twice a second, auto is native where the system can. Take " +
+      "poll for network file systems and directories mounted into a container, where native may be told nothing.",
+  },
+  reloadExtraFile: {
+    kind: "texts", separator: "\n", default: [], section: "workers", applies: "reload", metavar: "FILE", shown: "none",
+    doc:
+      "File that reloads the workers too, besides the modules the application imports: a path or a pattern with *, ? and **, which match " +
+      "no name that begins with a dot and do not enter node_modules. Give it several times for several; TSGI_RELOAD_EXTRA_FILE holds one a line.",
   },
   chdir: {
     kind: "text", default: null, computed: true, shown: "the directory tsgi was started in", section: "mechanics", applies: "reload",
@@ -223,6 +243,7 @@ interface Kinds {
   /** Its words are in the row. */
   readonly choice: { readonly given: never; readonly settled: never };
   readonly addresses: { readonly given: string | readonly string[]; readonly settled: readonly Address[] };
+  readonly texts: { readonly given: string | readonly string[]; readonly settled: readonly string[] };
   readonly pairs: { readonly given: Readonly<Record<string, string>> | readonly string[]; readonly settled: Readonly<Record<string, string>> };
 }
 

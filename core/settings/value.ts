@@ -23,6 +23,8 @@ export function readValue(row: SettingRow, written: unknown): Read {
       return readChoice(row.choices, written);
     case "addresses":
       return readAddresses(written);
+    case "texts":
+      return readTexts(written);
     case "pairs":
       return readPairs(written);
   }
@@ -31,6 +33,7 @@ export function readValue(row: SettingRow, written: unknown): Read {
 /** A settled value as text, in the form a variable takes. */
 export function showValue(row: SettingRow, value: unknown): string {
   if (row.kind === "addresses") return (value as readonly Address[]).map(showAddress).join(",");
+  if (row.kind === "texts") return (value as readonly string[]).join(row.separator === "," ? "," : " ");
   if (row.kind === "pairs") return Object.entries(value as Record<string, string>).map(([key, text]) => `${key}=${text}`).join(" ");
   return String(value);
 }
@@ -54,7 +57,7 @@ export function showWritten(written: unknown): string {
   return String(written);
 }
 
-const METAVARS = { text: "STRING", seconds: "SECONDS", boolean: "true|false", addresses: "ADDRESS", pairs: "KEY=VAL" };
+const METAVARS = { text: "STRING", seconds: "SECONDS", boolean: "true|false", addresses: "ADDRESS", texts: "STRING", pairs: "KEY=VAL" };
 
 /** Beyond this a timer would overflow and fire at once (setTimeout takes 2^31 - 1 ms). */
 const LONGEST_SECONDS = 2_000_000;
@@ -106,6 +109,12 @@ function readAddresses(written: unknown): Read {
     addresses.set(addresses.has(key) ? `${key} ${addresses.size}` : key, reading.value);
   }
   return yes([...addresses.values()]);
+}
+
+function readTexts(written: unknown): Read {
+  const items: readonly unknown[] = Array.isArray(written) ? written : [written];
+  const wrong = items.find((item) => typeof item !== "string" || item === "" || item.includes("\0"));
+  return items.includes(wrong) ? { ...no("text, or a list of texts"), got: showWritten(wrong) } : yes(items);
 }
 
 function readPairs(written: unknown): Read {

@@ -85,6 +85,7 @@ function limitsOf(words: readonly string[]): Limits {
     timeout: millis("timeout", 30),
     bootTimeout: millis("boot-timeout", 60),
     gracefulTimeout: millis("graceful-timeout", 30),
+    development: given.development === "yes",
   };
 }
 
@@ -118,6 +119,8 @@ function eventOf(type: string, words: readonly string[], at: number): ArbiterEve
       return { type, at, id, full: given.full === "yes" };
     case "exited":
       return { type, at, id, ending: { code: given.code === undefined ? null : Number(given.code), signal: given.signal ?? null } };
+    case "changed":
+      return { type, at, file: words[0]! };
     case "configured":
       return { type, at, limits: limitsOf(words) };
     case "refused":
@@ -139,6 +142,8 @@ function effectText(effect: Effect): string {
       return `log ${effect.level}: ${MESSAGES[effect.event](effect.fields)}`;
     case "exit":
       return `exit ${effect.code}`;
+    case "show-error":
+      return `show-error ${effect.breakage.reason}`;
     case "read-configuration":
       return "read-configuration";
   }

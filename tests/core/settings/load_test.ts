@@ -173,3 +173,23 @@ test("absolute() resolves . and .. without asking the system", () => {
   assert.equal(absolute("/a", "/x/../y"), "/y");
   assert.equal(absolute("/", ".."), "/");
 });
+
+test("loadSettings() turns lint on with reload, unless it is set", async () => {
+  await inPlace({ "words.txt": "" }, async ({ write, load }) => {
+    const lint = async (...argv: string[]) => (await load(["app.ts", ...argv])).settings.lint;
+    assert.deepEqual([await lint(), await lint("--reload"), await lint("--reload", "--no-lint"), await lint("--lint")], [false, true, false, true]);
+    write("tsgi.config.ts", "export default { lint: false };");
+    assert.equal(await lint("--reload"), false);
+  });
+});
+
+test("loadSettings() refuses an extra file that is missing, but not a pattern", async () => {
+  await inPlace({ "words.txt": "" }, async ({ cwd, load }) => {
+    const complaints = async (...argv: string[]) => messages(await load(["app.ts", ...argv]));
+    assert.deepEqual(await complaints("--reload", "--reload-extra-file", "words.txt", "--reload-extra-file", "none/*.txt"), []);
+    assert.deepEqual(await complaints("--reload", "--reload-extra-file", "none.txt"), [
+      `Cannot use --reload-extra-file: there is no file ${join(cwd, "none.txt")}; write a pattern for files that may come later`,
+    ]);
+    assert.deepEqual((await load(["app.ts"], { TSGI_RELOAD_EXTRA_FILE: "a,b.txt\n c/*.txt\n" })).settings.reloadExtraFile, ["a,b.txt", "c/*.txt"]);
+  });
+});

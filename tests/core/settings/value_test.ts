@@ -70,3 +70,10 @@ test("readValue() takes null only where null is the default", () => {
   refuse("chdir", null);
   refuse("name", "");
 });
+
+test("readValue() reads a list of texts, and one text as a list", () => {
+  assert.deepEqual(read("reloadExtraFile", "a"), ["a"]);
+  assert.deepEqual(read("reloadExtraFile", ["a", "b"]), ["a", "b"]);
+  assert.deepEqual(read("reloadExtraFile", []), []);
+  for (const bad of ["", ["a", ""], [1], [undefined], null, {}, ["a\0"]]) assert.match(refuse("reloadExtraFile", bad), /text, or a list of texts/);
+});
