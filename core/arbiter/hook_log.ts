@@ -14,6 +14,7 @@ export function hookLog(log: Log): HookLog {
 /** Why a hook did not succeed, as the reason of what follows from it; null if it did. */
 export function hookFailure(name: HookName, outcome: Outcome, limit: Millis): string | null {
   if (outcome.type === "failed") return `${name}() failed: ${thrownText(outcome.error)}`;
+  if (outcome.type === "abandoned") return `${name}() was not finished when the server was told to end`;
   return outcome.type === "late" ? `${name}() did not finish within ${limit / 1000} s` : null;
 }
 

@@ -4,8 +4,8 @@
  */
 import type { Millis } from "./process.ts";
 
-/** How a hook ended. `late`: it is not waited for any longer. */
-export type Outcome = { readonly type: "done" } | { readonly type: "failed"; readonly error: unknown } | { readonly type: "late" };
+/** How a hook ended. `late`: it is not waited for any longer. `abandoned`: nor does it matter, because the server ends. */
+export type Outcome = { readonly type: "done" } | { readonly type: "failed"; readonly error: unknown } | { readonly type: "late" | "abandoned" };
 
 export interface HookJob {
   /** Calls the hook. */
@@ -37,7 +37,7 @@ export class HookQueue {
     const dropped = (current === null ? waiting : [current, ...waiting]).filter(isDropped);
     this.#jobs = waiting.filter((job) => !dropped.includes(job));
     if (current !== null && dropped.includes(current)) this.#current = null;
-    for (const job of dropped) job.done({ type: "late" });
+    for (const job of dropped) job.done({ type: "abandoned" });
     this.#next();
   }
 

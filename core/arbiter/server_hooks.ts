@@ -7,7 +7,7 @@
  * 2. What waits: the start of the server for nworkersChanged, onStarting and whenReady; a reload for nworkersChanged and onReload; the
  *    start of a worker for its preFork; the server's exit for onExit and all before it. Each of them for a limited time.
  * 3. A worker's hooks are those of the configuration it was started with, also when that serves no more.
- * 4. childExit is called once for every process that preFork was called for.
+ * 4. childExit is called once for every process of a worker, however far it came.
  */
 import type { Log } from "../logging/record.ts";
 import { hasWorkerHooks, type HookArbiter, type HookCalls, type HookName, type Hooks, type HookSource, type HookUnborn, type HookWorker } from "../settings/hooks.ts";
@@ -134,18 +134,20 @@ export class ServerHooks {
   /** Has `exit` called when all hooks are over, onExit the last of them: at most twice its limit from now. */
   exit(view: HookView, exit: () => void): void {
     const limit = hookLimit("onExit", view.settings.bootTimeout);
+    let isOver = false;
     const last: HookJob = {
       call: () => view.source.hooks.onExit?.(this.#server(view)),
       limit,
       forStart: false,
       done: (outcome) => {
+        isOver = true;
         logHookFailure(this.#log, "onExit", outcome, limit);
         exit();
       },
     };
     this.#queue.add(last);
     // Many hooks that never end would otherwise add up.
-    void this.#system.wait(limit).then(() => this.#queue.abandon((job) => job !== last));
+    if (!isOver) void this.#system.wait(limit).then(() => this.#queue.abandon((job) => job !== last));
   }
 
   /** What a worker is told of hooks: nothing, unless there are any for it. */

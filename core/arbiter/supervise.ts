@@ -138,6 +138,8 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   const waiting: ArbiterEvent[] = [];
   let stepping = false;
   let watch = watchFor(options.settings);
+  /** What nworkersChanged was told last. */
+  let toldTarget = state.target;
   const timer = system.every(TICK, () => tell({ type: "ticked", at: system.now() }));
   return { code, tell };
 
@@ -153,8 +155,10 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         generations.set(after.reload.generation, candidate);
         candidate = null;
       }
-      // A reload has told already, before it began.
-      if (after.target !== before.target && next.type !== "configured") hooks.resized(view(), before.target);
+      if (after.target !== toldTarget && after.reload?.phase !== "reading") {
+        hooks.resized(view(), toldTarget);
+        toldTarget = after.target;
+      }
       if (after.phase !== before.phase) hooks.halting();
       for (const effect of effects) carryOut(effect);
       if (after.reload !== before.reload || after.phase !== before.phase) forgetGenerations();
@@ -165,7 +169,11 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   function carryOut(effect: Effect): void {
     switch (effect.type) {
       case "spawn":
-        return hooks.preFork(view(effect.generation), effect, { spawn: () => (generations.has(effect.generation) ? spawn(effect) : notSpawned(effect.id, null)), failed: (reason) => notSpawned(effect.id, reason) });
+        return hooks.preFork(view(effect.generation), effect, {
+          // Its reload may have been given up meanwhile.
+          spawn: () => (generations.has(effect.generation) ? spawn(effect) : notSpawned(effect.id, null)),
+          failed: (reason) => notSpawned(effect.id, reason),
+        });
       case "listen":
         return sendListen(effect.id, effect.slot);
       case "unlisten":
@@ -295,8 +303,10 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     if ("refused" in found) return tell({ type: "refused", reason: found.refused, at: system.now() });
     const source = found.hooks ?? NO_HOOKS;
     const numWorkers = options.workers(found.settings);
+    const before = state.target;
+    toldTarget = numWorkers;
     const reason = await hooks.must({ ...view(), source, settings: found.settings, numWorkers }, [
-      { name: "nworkersChanged", args: [numWorkers, state.target] },
+      { name: "nworkersChanged", args: [numWorkers, before] },
       { name: "onReload", args: [] },
     ]);
     if (reason !== null) return tell({ type: "refused", reason, at: system.now() });

@@ -20,7 +20,7 @@ variable. They may be async, and are waited for.
 
 - **Parameters.** A function takes as many as the hook has, or none; anything else is an error when the configuration is read.
 - **Where.** Hooks of the arbiter and of a worker run in different processes and share no variables. A worker imports the config file
-  itself, when it starts and if it has hooks for a worker; otherwise it does not know of the file.
+  itself, on its own runtime, when it starts and if there are hooks for a worker; otherwise nothing is paid for them.
 - **One at a time.** The arbiter's hooks wait for each other, and the start of a worker or the end of the server for the hooks before it.
   Watching, killing and reaping workers waits for no hook. A hook that blocks the event loop does stop the arbiter.
 - **server** has \`pid\`, \`log\`, \`settings\`, \`addresses\` and, in the arbiter, \`numWorkers\`. **worker** has \`id\` (its slot), \`pid\`, \`age\`,

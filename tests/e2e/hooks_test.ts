@@ -164,10 +164,10 @@ test("tsgi reloads with a hook's veto, and with its hooks taken away", async () 
   await hooked({}, [], async (server, lines, folder) => {
     const port = await server.port();
     await follows(lines, BOOT);
-    writeFileSync(join(folder, "tsgi.config.ts"), config("new ", "onReload: async () => { throw new Error('not at noon'); },"));
+    writeFileSync(join(folder, "tsgi.config.ts"), config("new ", "workers: 2, onReload: async () => { throw new Error('not at noon'); },"));
     server.signal("HUP");
     await server.logged(/Reload failed, generation 1 keeps serving: onReload\(\) failed: Error: not at noon/);
-    await follows(lines, ["new nworkersChanged 1 1"]);
+    await follows(lines, ["new nworkersChanged 2 1", "nworkersChanged 1 2"]);
     curl(`http://127.0.0.1:${port}/`);
     await follows(lines, ["preRequest 1 GET /", "postRequest 1 / / 200 5"]);
 
@@ -189,7 +189,7 @@ test("tsgi calls postFork before the application is imported, and tells hooks wh
       whenReady: (server) => server.log.info("ready " + shown(server)),
       preSpawn: (server, worker) => worker.log.warning("unborn " + [worker.id, worker.pid, worker.age, worker.generation, shown(server)]),
       postFork: (server, worker) => worker.log.info("born " + [worker.id, worker.pid === ${runtime === "deno" ? "Deno" : "process"}.pid, worker.requests, shown(server)]),
-      postRequest: (worker, request) => worker.log.error("requests " + worker.requests),
+      postRequest: (worker, request) => worker.log.error(["requests", worker.requests, request.method, request.headers.get("x-a")].join(" ")),
       childExit: (server, worker) => server.log.info("dead " + [worker.pid, server.numWorkers]),
       onExit: () => {},
     };`;
@@ -201,8 +201,8 @@ test("tsgi calls postFork before the application is imported, and tells hooks wh
     const [pid] = server.workers();
     await server.logged(/app imported/);
     assert.match(server.log, new RegExp(`\\[${pid}\\] \\[INFO\\] born 0,true,0,${server.pid},30,1,\n[^]*app imported`));
-    curl(`http://127.0.0.1:${port}/`);
-    await server.logged(new RegExp(`\\[${pid}\\] \\[ERROR\\] requests 1\n`));
+    curl("-H", "X-A: b", `http://127.0.0.1:${port}/stream`);
+    await server.logged(new RegExp(`\\[${pid}\\] \\[ERROR\\] requests 1 GET b\n`));
     assert.equal(await server.stop(), 0);
     assert.match(server.log, new RegExp(`\\[INFO\\] dead ${pid},1\n`));
   });
@@ -297,6 +297,7 @@ test("tsgi stops while a hook is under way that would never end", async () => {
       assert.deepEqual(await server.ended, { code: 0, signal: null }, server.log);
       assert.ok(performance.now() - since < 5000, hook);
       assert.match(server.log, /Handling signal: term[^]*Shutting down: Master\n$/);
+      assert.doesNotMatch(server.log, /did not finish|Booting worker/);
     });
   }
 });
@@ -320,8 +321,8 @@ test("tsgi reaps and replaces workers while a hook is under way that would never
       const [pid] = server.workers();
       const from = server.log.length;
       process.kill(pid!, "SIGKILL");
-      await server.logged(new RegExp(`Worker \\(pid:${pid}\\) was sent SIGKILL!`), { from });
-      await server.logged(/app imported/, { from });
+      await server.logged(new RegExp(`Worker \\(pid:${pid}\\) was sent SIGKILL!`), { from, within: 5_000 });
+      await server.logged(/app imported/, { from, within: 5_000 });
     }
     assert.equal(curl("--retry", "5", "--retry-all-errors", `http://127.0.0.1:${port}/`), "hello");
     server.signal("KILL");

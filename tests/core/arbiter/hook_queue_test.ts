@@ -59,7 +59,7 @@ test("HookQueue.abandon() ends what it is told to, under way or waiting, and cal
   queue.add(job("b", () => undefined));
   queue.add(job("c", () => undefined, { forStart: true }));
   queue.abandon((one) => one.forStart);
-  assert.deepEqual(said, ["a", "a late", "c late", "b", "b done"]);
+  assert.deepEqual(said, ["a", "a abandoned", "c abandoned", "b", "b done"]);
   resolve();
   await turn();
   assert.equal(said.length, 5);
