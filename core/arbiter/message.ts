@@ -19,7 +19,9 @@ export type ToWorker =
     readonly multiprocess: boolean;
   }
   | { readonly type: "listen"; readonly slot: number; readonly places: readonly Place[] }
-  | { readonly type: "unlisten"; readonly slot: number };
+  | { readonly type: "unlisten"; readonly slot: number }
+  /** After a rotation: lines from now on belong to the new files. */
+  | { readonly type: "reopen-logs" };
 
 export type FromWorker =
   /** The process runs and can be told things. */

@@ -2,7 +2,7 @@
  * The process port: what core asks of the operating system. Implemented once for Deno and Bun in runtimes/process.ts.
  */
 import type { Loader } from "./application.ts";
-import type { Address, Hold, NativeHandler, Served } from "./listener.ts";
+import type { Address, Hold, NativeHandler, Owner, Served } from "./listener.ts";
 import type { FromWorker, ToWorker } from "./message.ts";
 
 /** Milliseconds on a monotonic clock whose zero means nothing. */
@@ -28,6 +28,10 @@ export interface Child {
   kill(signal: Signal): void;
 }
 
+export interface Identity extends Owner {
+  readonly initgroups: string | null;
+}
+
 export interface SpawnOptions {
   readonly title: string;
   /** The runtime to run on: the arbiter's own, or another. */
@@ -35,6 +39,10 @@ export interface SpawnOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly directory: string;
   readonly appDirectory: string;
+  /** Whom the process runs as: the arbiter's own user and group if absent. `initgroups` adds the groups of the user of that name. */
+  readonly identity?: Identity;
+  /** Gets what the process writes to its standard output and error, in whole lines. */
+  readonly onOutput?: (line: string) => void;
   readonly onMessage: (message: FromWorker) => void;
   /** Exactly once, after the last message. */
   readonly onExit: (ending: Ending) => void;

@@ -23,6 +23,8 @@ export const MESSAGES = {
   retrying: () => "Retrying in 1 second.",
   configuration: () => "Current configuration:",
   "arbiter-booted": () => "Arbiter booted",
+  dismissed: () => "graceful stop of workers",
+  "winch-ignored": () => "SIGWINCH ignored. Not daemonized",
   // the arbiter, in its own
   "reuse-port": () =>
     "Workers bind by themselves (reuse-port): connections queued at a worker that leaves are lost unless net.ipv4.tcp_migrate_req=1",
@@ -36,11 +38,14 @@ export const MESSAGES = {
   "reload-failed": (f) => `Reload failed, generation ${f.generation} keeps serving: ${f.reason}`,
   "needs-restart": (f) => `Changed, but takes effect at the next start only: ${f.settings}`,
   "cannot-adopt": (f) => `Cannot hand sockets to workers (${f.reason}): falling back to --reuse-port, which can lose queued connections at a reload`,
+  "pidfile-failed": (f) => `Cannot move the pid file, the old one stays: ${f.reason}`,
+  "log-failed": (f) => `Cannot move the error log, the old one stays in use: ${f.reason}`,
   // a worker, in gunicorn's words
   booting: (f) => `Booting worker with pid: ${f.pid}`,
   exiting: (f) => `Worker exiting (pid: ${f.pid})`,
   "parent-changed": (f) => `Parent changed, shutting down: <Worker ${f.pid}>`,
   "request-error": (f) => `Error handling request ${f.method} ${f.path}: ${f.reason}`,
+  "worker-winch-ignored": () => "worker: SIGWINCH ignored.",
   // a worker, in its own
   "load-failed": (f) => `${f.reason}`,
   "startup-failed": (f) => `Cannot start the application: startup() failed: ${f.reason}`,

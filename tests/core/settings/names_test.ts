@@ -23,7 +23,7 @@ test("nearestSetting() finds slips, and nothing for a word that is another", () 
   assert.equal(nearestSetting("ibnd"), "bind");
   assert.equal(nearestSetting("gracefultimeuot"), "gracefulTimeout");
   assert.equal(nearestSetting("backl"), "backlog");
-  for (const word of ["maxRequests", "pidfile", "daemon", "user", "threads", "toString", "__proto__", ""]) assert.equal(nearestSetting(word), undefined, word);
+  for (const word of ["maxRequests", "statsdHost", "tmpUploadDir", "threads", "toString", "__proto__", ""]) assert.equal(nearestSetting(word), undefined, word);
 });
 
 test("nearestFlag() offers commands too, and the argument for app", () => {
