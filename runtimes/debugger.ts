@@ -1,21 +1,19 @@
 /** Keeps signals from opening a debugger in a server. */
 import { constants } from "node:os";
+import process from "node:process";
 import { libc } from "./libc.ts";
-
-const PERIOD = 10;
 
 /**
  * Has the kernel drop USR1 for this process, for good.
  *
- * Deno sets a handler of its own half a second after the start, on the same loop as our timer, and only once: until it has come, we look
- * again. Where the C library cannot be called nothing is done: until Deno's handler comes, USR1 ends the process.
+ * Half a second after the start, Deno adds a listener of its own. A process's first listener to a signal sets the handler, and no later
+ * one does: so we add one that does nothing, and take the handler away again. Where the C library cannot be called nothing is done:
+ * USR1 ends the process, or opens the debugger.
  */
 export function ignoreUsr1(): void {
   if (libc instanceof Error) return;
-  const c = libc;
-  c.ignore(constants.signals.SIGUSR1);
-  const timer = setInterval(() => {
-    if (c.ignore(constants.signals.SIGUSR1)) clearInterval(timer);
-  }, PERIOD);
-  (timer as unknown as { unref(): void }).unref();
+  const nothing = (): void => {};
+  process.on("SIGUSR1", nothing);
+  libc.ignore(constants.signals.SIGUSR1);
+  process.off("SIGUSR1", nothing);
 }

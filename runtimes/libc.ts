@@ -33,6 +33,7 @@ const [EPOLL_CTL_ADD, EPOLL_CTL_DEL] = [1, 2];
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_DUMPABLE = 4;
 const SIG_IGN = 1n;
+const SIG_ERR = 0xffffffffffffffffn;
 
 /** Options of sockets, as level and name. */
 export const OPTION = {
@@ -95,8 +96,8 @@ export interface Libc {
   /** Has the kernel send `signal` to this process when the thread that started it ends. */
   signalOnParentDeath(signal: number): void;
   parent(): number;
-  /** Has the kernel drop `signal` for this process; true if somebody had set a handler, which is gone now. */
-  ignore(signal: number): boolean;
+  /** Has the kernel drop `signal` for this process; a handler is gone then. */
+  ignore(signal: number): void;
   /** This process becomes user `uid` with group `gid` and all groups that `name` is a member of, for good. */
   become(name: string, uid: number, gid: number): void;
 }
@@ -228,7 +229,7 @@ function open(ffi: Ffi): Libc {
     },
     signalOnParentDeath: (signal) => void check("prctl", c.prctl(PR_SET_PDEATHSIG, BigInt(signal), 0n, 0n, 0n)),
     parent: () => Number(c.getppid()),
-    ignore: (signal) => BigInt(c.signal(signal, SIG_IGN)) > SIG_IGN,
+    ignore: (signal) => void check("signal", BigInt(c.signal(signal, SIG_IGN)) === SIG_ERR ? -1 : 0),
     become: (user, uid, gid) => {
       const text = new TextEncoder().encode(user);
       const terminated = bytes(text.length + 1);

@@ -18,6 +18,7 @@ import { VERSION } from "../core/version.ts";
 import { cpuCount } from "./cpus.ts";
 import { runtime } from "./current.ts";
 import { daemonize, findStarter, type Starter } from "./daemon.ts";
+import { ignoreUsr1 } from "./debugger.ts";
 import { configReader } from "./files.ts";
 import { type LogFile, openLogFile } from "./log_file.ts";
 import { createPidfile, type Pidfile } from "./pidfile.ts";
@@ -39,6 +40,7 @@ export async function main(): Promise<void> {
     );
     process.exit(1);
   }
+  if (runtime.debugsOnUsr1) ignoreUsr1(); // Reading the configuration may take long.
   const starter = findStarter();
   const options: LoadOptions = {
     argv: process.argv.slice(2),
