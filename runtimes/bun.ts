@@ -12,6 +12,7 @@ export const runtime: Runtime = {
   ffi: ffi(),
   serve,
   rawUrls: false,
+  debugsOnUsr1: false,
   checkHeaders: (response) => checkHeaders(response.headers),
   isWhole: () => undefined, // `response.body` is a stream whatever it was made of.
   setTitle,

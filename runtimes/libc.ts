@@ -31,6 +31,9 @@ const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const [EPOLL_CTL_ADD, EPOLL_CTL_DEL] = [1, 2];
 const PR_SET_PDEATHSIG = 1;
+const PR_SET_DUMPABLE = 4;
+const SIG_IGN = 1n;
+const SIG_ERR = 0xffffffffffffffffn;
 
 /** Options of sockets, as level and name. */
 export const OPTION = {
@@ -93,6 +96,10 @@ export interface Libc {
   /** Has the kernel send `signal` to this process when the thread that started it ends. */
   signalOnParentDeath(signal: number): void;
   parent(): number;
+  /** Has the kernel drop `signal` for this process; a handler is gone then. */
+  ignore(signal: number): void;
+  /** This process becomes user `uid` with group `gid` and all groups that `name` is a member of, for good. */
+  become(name: string, uid: number, gid: number): void;
 }
 
 const I = "i32";
@@ -116,6 +123,10 @@ const SYMBOLS = {
   recvmsg: { parameters: [I, "buffer", I], result: "i64" },
   prctl: { parameters: [I, "u64", "u64", "u64", "u64"], result: I },
   getppid: { parameters: [], result: I },
+  signal: { parameters: [I, "u64"], result: "u64" },
+  initgroups: { parameters: ["buffer", "u32"], result: I },
+  setgid: { parameters: ["u32"], result: I },
+  setuid: { parameters: ["u32"], result: I },
 } as const satisfies Record<string, CSignature>;
 
 /** The C library, or the reason why it cannot be called. */
@@ -218,6 +229,17 @@ function open(ffi: Ffi): Libc {
     },
     signalOnParentDeath: (signal) => void check("prctl", c.prctl(PR_SET_PDEATHSIG, BigInt(signal), 0n, 0n, 0n)),
     parent: () => Number(c.getppid()),
+    ignore: (signal) => void check("signal", BigInt(c.signal(signal, SIG_IGN)) === SIG_ERR ? -1 : 0),
+    become: (user, uid, gid) => {
+      const text = new TextEncoder().encode(user);
+      const terminated = bytes(text.length + 1);
+      terminated.set(text);
+      check("initgroups", c.initgroups(terminated, gid));
+      check("setgid", c.setgid(gid));
+      check("setuid", c.setuid(uid));
+      // Without it, /proc/self belongs to root from now on, and adoption reads there.
+      check("prctl", c.prctl(PR_SET_DUMPABLE, 1n, 0n, 0n, 0n));
+    },
   };
 }
 

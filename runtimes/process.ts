@@ -3,7 +3,10 @@ import { spawn as spawnProcess } from "node:child_process";
 import process from "node:process";
 import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
 import type { ArbiterSystem, Child, Ending, Millis, Signal, SpawnOptions, Timer } from "../core/arbiter/process.ts";
+import { runtime } from "./current.ts";
 import { closeDescriptor, createChannel, handDescriptors } from "./descriptor_channel.ts";
+import { ignoreUsr1 } from "./debugger.ts";
+import { eachLine } from "./lines.ts";
 import { hold } from "./sockets.ts";
 import { workerCommand } from "./worker_command.ts";
 
@@ -30,7 +33,8 @@ export function wait(time: Millis): Promise<void> {
 }
 
 export function onSignal(signal: Signal, run: () => void): void {
-  process.on(`SIG${signal}`, run);
+  if (signal === "USR1" && runtime.debugsOnUsr1) ignoreUsr1();
+  else process.on(`SIG${signal}`, run);
 }
 
 /** `script` is what a worker runs. */
@@ -40,14 +44,18 @@ export function arbiterSystem(script: string): ArbiterSystem {
 
 function spawn(script: string, options: SpawnOptions): Child {
   const channel = createChannel();
-  const variables = { ...options.env, TSGI_WORKER: String(process.pid) };
+  const { identity, onOutput } = options;
+  const isGivenGroups = identity !== undefined && identity.initgroups !== null;
+  const variables = { ...options.env, TSGI_WORKER: String(process.pid), ...(isGivenGroups ? { TSGI_IDENTITY: JSON.stringify(identity) } : {}) };
   const { command, args, env } = workerCommand({ script, env: variables, appDirectory: options.appDirectory, on: options.runtime });
   const child = spawnProcess(command, args, {
     argv0: options.title,
     cwd: options.directory,
     env,
     serialization: "json",
-    stdio: ["ignore", "inherit", "inherit", channel ? channel.worker : "ignore", "ipc"],
+    // Who is to have more groups than one takes them himself: a spawn takes them all away.
+    ...(identity && !isGivenGroups ? { uid: identity.uid, gid: identity.gid } : {}),
+    stdio: ["ignore", onOutput ? "pipe" : "inherit", onOutput ? "pipe" : "inherit", channel ? channel.worker : "ignore", "ipc"],
   });
   if (channel) closeDescriptor(channel.worker);
   const { pid } = child;
@@ -56,6 +64,7 @@ function spawn(script: string, options: SpawnOptions): Child {
     child.on("error", () => {}); // Told by the throw.
     throw new Error(`Cannot run ${command}: is it in PATH?`);
   }
+  const outputs = onOutput ? [child.stdout!, child.stderr!].map((stream) => eachLine(stream, onOutput)) : [];
   let ended = false;
   child.on("message", (message) => {
     if ((message as LastWord).type !== "last-word") options.onMessage(message as FromWorker);
@@ -65,7 +74,9 @@ function spawn(script: string, options: SpawnOptions): Child {
   child.on("exit", (code, signal) => {
     ended = true;
     if (channel) closeDescriptor(channel.arbiter);
-    afterLastWords(child, () => options.onExit({ code, signal } satisfies Ending));
+    const tell = () => options.onExit({ code, signal } satisfies Ending);
+    // What it started in its turn may keep the streams open for ever.
+    afterLastWords(child, () => void (outputs.length === 0 ? tell() : Promise.race([Promise.all(outputs), wait(LAST_WORDS)]).then(tell)));
   });
   return {
     pid,

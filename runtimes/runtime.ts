@@ -63,6 +63,8 @@ export interface Runtime {
   readonly rawUrls: boolean;
   /** Throws for a response header that must not reach the native server. */
   checkHeaders(response: Response): void;
+  /** Whether USR1 opens a debugger that everybody on this machine may use. */
+  readonly debugsOnUsr1: boolean;
   /** Sets what `ps` shows for this process. */
   setTitle(title: string): void;
 }

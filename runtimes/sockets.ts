@@ -9,7 +9,7 @@
  *   frees it with the process, however that ends. It is what tells two arbiters apart whose workers bind by themselves.
  */
 import { lookup } from "node:dns/promises";
-import { lstatSync, readFileSync, statSync, unlinkSync } from "node:fs";
+import { chownSync, lstatSync, readFileSync, statSync, unlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { basename, dirname, resolve } from "node:path";
 import process from "node:process";
@@ -115,7 +115,7 @@ async function probe(address: Tcp): Promise<Held> {
 }
 
 /** One socket for all workers. The lock stands for the place in the file system, whatever name it was reached by. */
-function unixSocket(c: Libc, path: string, { backlog, umask = 0 }: HoldOptions): Held {
+function unixSocket(c: Libc, path: string, { backlog, umask = 0, owner }: HoldOptions): Held {
   const address = { kind: "unix", path } as const;
   if (new TextEncoder().encode(path).length >= PATH_ROOM) {
     throw new ListenError(`Cannot listen at unix:${path}: a unix socket's path has at most ${PATH_ROOM - 1} bytes`, "ENAMETOOLONG", false);
@@ -129,6 +129,7 @@ function unixSocket(c: Libc, path: string, { backlog, umask = 0 }: HoldOptions):
     try {
       return attempt(c, address, at, (fd) => {
         c.bind(fd, at);
+        if (owner) chownSync(path, owner.uid, owner.gid);
         c.listen(fd, backlog);
       });
     } finally {

@@ -76,6 +76,8 @@ export interface Arbiter {
   readonly limits: Limits;
   /** Whether a neighbour can take another slot's connections (mode `slots`). */
   readonly covers: boolean;
+  /** Whether it has left its terminal: only then WINCH sends the workers away. */
+  readonly daemon: boolean;
   readonly target: number;
   readonly generation: number;
   readonly newest: number;
@@ -129,6 +131,8 @@ export type Effect =
   | { readonly type: "read-configuration" }
   /** Every worker of the serving generation answers with a page about it from now on. */
   | { readonly type: "show-error"; readonly breakage: Breakage }
+  /** Here and in every worker. */
+  | { readonly type: "reopen-logs" }
   | { readonly type: "log"; readonly level: Level; readonly event: EventName; readonly fields: Fields }
   | { readonly type: "exit"; readonly code: number };
 
@@ -149,12 +153,13 @@ export const SUSPENDED: Millis = 3000;
 const LONGEST_PAUSE: Millis = 60_000;
 
 /** The arbiter before its first event. */
-export function arbiter(limits: Limits, options: { readonly covers: boolean }, at: Millis): Arbiter {
+export function arbiter(limits: Limits, options: { readonly covers: boolean; readonly daemon?: boolean }, at: Millis): Arbiter {
   return {
     phase: "serving",
     halt: null,
     limits,
     covers: options.covers,
+    daemon: options.daemon ?? false,
     target: limits.workers,
     generation: 1,
     newest: 1,
@@ -294,12 +299,26 @@ function obey(turn: Turn, signal: Signal): void {
     case "QUIT":
       return halt(turn, { quick: true, exitCode: 0, reason: null });
     case "HUP":
+      turn.effects.push({ type: "reopen-logs" });
       return hangUp(turn);
+    case "USR1":
+      turn.effects.push({ type: "reopen-logs" });
+      return;
+    case "WINCH":
+      return dismiss(turn);
     case "TTIN":
       return resize(turn, turn.arbiter.target + 1);
     case "TTOU":
-      return resize(turn, Math.max(1, turn.arbiter.target - 1));
+      // After WINCH there are none, and one less is none too.
+      return resize(turn, Math.min(turn.arbiter.target, Math.max(1, turn.arbiter.target - 1)));
   }
+}
+
+/** All workers go, and the sockets stay: connections wait in the kernel's queue until a HUP brings workers back. */
+function dismiss(turn: Turn): void {
+  if (!turn.arbiter.daemon) return log(turn, "debug", "winch-ignored", {});
+  log(turn, "info", "dismissed", {});
+  resize(turn, 0);
 }
 
 function resize(turn: Turn, target: number): void {

@@ -1,6 +1,6 @@
 /** Takes the addresses before anything else starts: gunicorn's five attempts, one second apart, where waiting can help. */
 import type { Log } from "../logging/record.ts";
-import { type Address, addressText, type Held, ListenError } from "./listener.ts";
+import { type Address, addressText, type Held, ListenError, type Owner } from "./listener.ts";
 import type { ArbiterSystem } from "./process.ts";
 
 const ATTEMPTS = 5;
@@ -8,6 +8,8 @@ const ATTEMPTS = 5;
 export interface BindOptions {
   readonly backlog: number;
   readonly mode: "adopt" | "shared" | "reuse-port";
+  readonly umask?: number;
+  readonly owner?: Owner;
 }
 
 /** Holds all of `addresses`, or none: then the log has said why, and the result is null. */

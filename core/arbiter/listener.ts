@@ -46,12 +46,20 @@ export class ListenError extends Error {
   }
 }
 
+/** A user and a group by number. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 export interface HoldOptions {
   readonly backlog: number;
   /** `adopt` is slots for TCP and one socket for the rest; `shared` is one socket for TCP too. */
   readonly mode: "adopt" | "shared" | "reuse-port";
   /** For a new unix socket, whose mode is 0777 without these bits; 0 as in gunicorn if absent. */
   readonly umask?: number;
+  /** Whom a new unix socket is given to. */
+  readonly owner?: Owner;
 }
 
 /** The arbiter's side. Rejects with {@linkcode ListenError}. */

@@ -31,6 +31,8 @@ export type ToWorker =
   }
   | { readonly type: "listen"; readonly slot: number; readonly places: readonly Place[] }
   | { readonly type: "unlisten"; readonly slot: number }
+  /** After a rotation: lines from now on belong to the new files. */
+  | { readonly type: "reopen-logs" }
   /** With --reload, when newer code than this worker's could not be served: answer with a page about it from now on. */
   | { readonly type: "show-error"; readonly breakage: Breakage };
 

@@ -3,7 +3,7 @@
  */
 import type { ConfigReader } from "../settings/config_file.ts";
 import type { Loader } from "./application.ts";
-import type { Address, Hold, NativeHandler, Served } from "./listener.ts";
+import type { Address, Hold, NativeHandler, Owner, Served } from "./listener.ts";
 import type { FromWorker, ToWorker } from "./message.ts";
 
 /** Milliseconds on a monotonic clock whose zero means nothing. */
@@ -29,6 +29,10 @@ export interface Child {
   kill(signal: Signal): void;
 }
 
+export interface Identity extends Owner {
+  readonly initgroups: string | null;
+}
+
 export interface SpawnOptions {
   readonly title: string;
   /** The runtime to run on: the arbiter's own, or another. */
@@ -36,6 +40,10 @@ export interface SpawnOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly directory: string;
   readonly appDirectory: string;
+  /** Whom the process runs as: the arbiter's own user and group if absent. `initgroups` adds the groups of the user of that name. */
+  readonly identity?: Identity;
+  /** Gets what the process writes to its standard output and error, in whole lines. */
+  readonly onOutput?: (line: string) => void;
   readonly onMessage: (message: FromWorker) => void;
   /** Exactly once, after the last message. */
   readonly onExit: (ending: Ending) => void;

@@ -110,6 +110,7 @@ function run(system: WorkerSystem, start: Start): Running {
       tell({ type: "told-to-listen", slot: message.slot, at: system.now() });
     } else if (message.type === "unlisten") tell({ type: "told-to-let-go", slot: message.slot, at: system.now() });
     else if (message.type === "show-error") breakage = message.breakage;
+    else if (message.type === "reopen-logs") tell({ type: "told-to-reopen", at: system.now() });
   }
 
   function tell(event: WorkerEvent): void {
@@ -139,6 +140,9 @@ function run(system: WorkerSystem, start: Start): Running {
         return void listen(orders.shift()!);
       case "let-go":
         return void letGo(effect.slot);
+      case "reopen-logs":
+        errors.reopen();
+        return access?.reopen();
       case "pause":
         return open.forEach((o) => o.served.pause());
       case "resume":

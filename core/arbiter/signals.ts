@@ -1,4 +1,4 @@
-/** What each signal means to the arbiter and to a worker: gunicorn's meanings. */
+/** What each signal means to the arbiter and to a worker: gunicorn's meanings. SIGNALS.md is derived from it. */
 import type { Signal } from "./process.ts";
 
 export interface SignalRow {
@@ -15,12 +15,28 @@ export const SIGNALS: readonly SignalRow[] = [
   },
   { signal: "INT", arbiter: "Quick stop: workers end at once. The arbiter exits with 0.", worker: "Ignored: Ctrl-C reaches the whole process group, and the arbiter decides." },
   { signal: "QUIT", arbiter: "As INT.", worker: "Ends at once." },
-  { signal: "HUP", arbiter: "Reload: new configuration and new workers, and only when they are ready the old ones go.", worker: "Ignored." },
+  {
+    signal: "HUP",
+    arbiter: "Reload: new configuration and new workers, and only when they are ready the old ones go. Log files are opened again, by everybody, even if the reload fails.",
+    worker: "Ignored.",
+  },
   { signal: "TTIN", arbiter: "One worker more.", worker: "Ignored." },
   { signal: "TTOU", arbiter: "One worker less, but never less than one.", worker: "Ignored." },
+  {
+    signal: "USR1",
+    arbiter: "Opens the log files again, here and in all workers. On Deno it does nothing: send HUP.",
+    worker: "Opens its log files again. On Deno it does nothing.",
+  },
+  { signal: "USR2", arbiter: "The default action: it ends the arbiter.", worker: "Ignored." },
+  {
+    signal: "WINCH",
+    arbiter: "Of a daemon only: graceful stop of all workers. The sockets stay, clients wait, and HUP brings the workers back. Otherwise ignored.",
+    worker: "Ignored.",
+  },
+  { signal: "CHLD", arbiter: "Nothing: the runtime itself takes note of a worker's end.", worker: "Nothing." },
   { signal: "ABRT", arbiter: "The default action.", worker: "Sent by the arbiter to a silent worker: it ends with 1 if its loop still turns; KILL follows a second later." },
 ];
 
 /** The signals the arbiter and a worker install handlers for. */
-export const ARBITER_SIGNALS: readonly Signal[] = ["TERM", "INT", "QUIT", "HUP", "TTIN", "TTOU"];
-export const WORKER_SIGNALS: readonly Signal[] = ["TERM", "INT", "QUIT", "HUP", "TTIN", "TTOU", "ABRT", "USR2"];
+export const ARBITER_SIGNALS: readonly Signal[] = ["TERM", "INT", "QUIT", "HUP", "TTIN", "TTOU", "USR1", "WINCH"];
+export const WORKER_SIGNALS: readonly Signal[] = ["TERM", "INT", "QUIT", "HUP", "TTIN", "TTOU", "ABRT", "USR1", "USR2", "WINCH"];

@@ -7,9 +7,9 @@ import { type HookSource, NO_HOOKS } from "../settings/hooks.ts";
 import type { Settings } from "../settings/table.ts";
 import { arbiter, type Arbiter, type ArbiterEvent, type Effect, type Limits, step } from "./arbiter.ts";
 import { bind } from "./bind.ts";
-import { type Address, addressText, type Held } from "./listener.ts";
+import { type Address, addressText, type Held, type Owner } from "./listener.ts";
 import type { Breakage, FromWorker } from "./message.ts";
-import type { ArbiterSystem, Child } from "./process.ts";
+import type { ArbiterSystem, Child, Identity } from "./process.ts";
 import { type Call, type HookView, ServerHooks } from "./server_hooks.ts";
 import { ARBITER_SIGNALS } from "./signals.ts";
 
@@ -33,6 +33,15 @@ export interface SuperviseOptions {
   readonly surroundings: (settings: Settings, slot: number) => Surroundings;
   /** With --reload: watches what is served from now on, and tells when a change has settled, by one file of it. */
   readonly watch: (settings: Settings, changed: (file: string) => void) => Watch;
+  /** Whom unix sockets are given to. */
+  readonly owner?: (settings: Settings) => Owner | undefined;
+  readonly reopenLogs?: () => void;
+  /** A generation serves with `settings`; the first one too. */
+  readonly onServing?: (settings: Settings) => void;
+  /** A worker could not boot. */
+  readonly onFailed?: (reason: string) => void;
+  /** What the log says after the addresses: what does not work here. */
+  readonly notes?: readonly string[];
 }
 
 export interface Watch {
@@ -46,6 +55,8 @@ export interface Surroundings {
   readonly directory: string;
   /** Where its application is, and so the configuration of the runtime for it. */
   readonly appDirectory: string;
+  readonly identity?: Identity;
+  readonly onOutput?: (line: string) => void;
 }
 
 /**
@@ -78,7 +89,7 @@ export async function supervise(system: ArbiterSystem, options: SuperviseOptions
   const unprepared = await cannot(settings.bind, [{ name: "onStarting", args: [] }]);
   if (unprepared !== null) return unprepared;
   const mode = settings.reusePort ? "reuse-port" : holdMode(settings);
-  const held = await bind(settings.bind, { backlog: settings.backlog, mode }, { system, log });
+  const held = await bind(settings.bind, { backlog: settings.backlog, mode, ...access(options, settings) }, { system, log });
   if (held === null) return 1;
   announce(system, options, held);
   const unready = await cannot(held.map((h) => h.address), [{ name: "whenReady", args: [] }]);
@@ -93,12 +104,13 @@ export async function supervise(system: ArbiterSystem, options: SuperviseOptions
   return await code;
 }
 
-function announce(system: ArbiterSystem, { log, settings }: SuperviseOptions, held: readonly Held[]): void {
+function announce(system: ArbiterSystem, { log, settings, notes = [] }: SuperviseOptions, held: readonly Held[]): void {
   log("debug", "arbiter-booted");
   log("info", "listening", { addresses: held.map((h) => addressText(h.address)).join(","), pid: system.pid });
   log("info", "using", { workerClass: settings.workerClass });
   if (settings.reload) log("warning", "reloader-on");
   if (held.some((h) => h.mode === "reuse-port")) log(settings.reusePort ? "info" : "warning", "reuse-port");
+  for (const text of notes) log("warning", "limitation", { text });
 }
 
 /** A hook without which the server cannot start did not succeed, or was not waited for because the server is to end: the exit code. */
@@ -132,7 +144,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   const generations = new Map<number, Generation>([[1, { settings: options.settings, held: opened, hooks: options.hooks ?? NO_HOOKS }]]);
   const generationOf = new Map<number, number>();
   let candidate: Generation | null = null;
-  let state: Arbiter = arbiter(limits(options.settings), { covers: opened.some((h) => h.mode === "slots") }, system.now());
+  let state: Arbiter = arbiter(limits(options.settings), { covers: opened.some((h) => h.mode === "slots"), daemon: options.settings.daemon }, system.now());
   let finish: (code: number) => void;
   const code = new Promise<number>((resolve) => (finish = resolve));
   const waiting: ArbiterEvent[] = [];
@@ -161,6 +173,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       }
       if (after.phase !== before.phase) hooks.halting();
       for (const effect of effects) carryOut(effect);
+      if ((after.everServed && !before.everServed) || after.generation !== before.generation) options.onServing?.(generations.get(after.generation)!.settings);
       if (after.reload !== before.reload || after.phase !== before.phase) forgetGenerations();
     }
     stepping = false;
@@ -182,6 +195,9 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         return children.get(effect.id)?.kill(effect.signal);
       case "log":
         return log(effect.level, effect.event, effect.fields);
+      case "reopen-logs":
+        options.reopenLogs?.();
+        return children.forEach((child) => child.send({ type: "reopen-logs" }));
       case "read-configuration":
         return void reread();
       case "show-error":
@@ -253,6 +269,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       case "ready":
         return tell({ type: "readied", id, at });
       case "failed":
+        options.onFailed?.(message.reason);
         return tell({ type: "failed", id, exitCode: message.exitCode, reason: message.reason, ...(message.stack === undefined ? {} : { stack: message.stack }), at });
       case "listening":
         return tell({ type: "listening", id, slot: message.slot, at });
@@ -328,7 +345,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       before.held.find((h, i) => addressText(h.address) === addressText(wanted) || (i === index && isSame(before.settings.bind[i], wanted)));
     const fresh = settings.bind.filter((wanted, index) => !same(wanted, index));
     const mode = before.held.every((h) => h.mode === "reuse-port") ? "reuse-port" : holdMode(settings);
-    const bound = await bind(fresh, { backlog: settings.backlog, mode }, { system, log });
+    const bound = await bind(fresh, { backlog: settings.backlog, mode, ...access(options, settings) }, { system, log });
     if (bound === null) return null;
     if (bound.length > 0) log("info", "listening", { addresses: bound.map((h) => addressText(h.address)).join(","), pid: system.pid });
     const queue = [...bound];
@@ -359,6 +376,12 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
 /** Sync workers share one socket, so that an idle one takes what a busy one cannot. */
 function holdMode(settings: Settings): "adopt" | "shared" {
   return settings.workerClass === "sync" ? "shared" : "adopt";
+}
+
+/** Who may connect to a unix socket. */
+function access({ owner }: SuperviseOptions, settings: Settings): { readonly umask: number; readonly owner?: Owner } {
+  const found = owner?.(settings);
+  return { umask: settings.umask, ...(found === undefined ? {} : { owner: found }) };
 }
 
 function isSame(a: Address | undefined, b: Address): boolean {

@@ -40,6 +40,7 @@ export type WorkerEvent =
     | { readonly type: "load-failed"; readonly exitCode: 3 | 4; readonly reason: string; readonly stack?: string }
     | { readonly type: "told-to-listen"; readonly slot: number }
     | { readonly type: "told-to-let-go"; readonly slot: number }
+    | { readonly type: "told-to-reopen" }
     | { readonly type: "listened"; readonly slot: number }
     | { readonly type: "listen-failed"; readonly slot: number; readonly own: boolean; readonly reason: string }
     /** The listening sockets are let go. */
@@ -59,6 +60,7 @@ export type WorkerEffect =
   | { readonly type: "load" }
   | { readonly type: "listen"; readonly slot: number }
   | { readonly type: "let-go"; readonly slot: number }
+  | { readonly type: "reopen-logs" }
   | { readonly type: "pause" }
   | { readonly type: "resume" }
   /** Let the listening sockets go for good. */
@@ -99,6 +101,8 @@ export function step(before: WorkerState, event: WorkerEvent): [WorkerState, Wor
       return [before, before.phase === "serving" ? [{ type: "listen", slot: event.slot }] : []];
     case "told-to-let-go":
       return [before, before.phase === "serving" ? [{ type: "let-go", slot: event.slot }] : []];
+    case "told-to-reopen":
+      return [before, [{ type: "reopen-logs" }]];
     case "listened":
       return [before, [report({ type: "listening", slot: event.slot })]];
     case "listen-failed":
@@ -139,6 +143,10 @@ function obey(before: WorkerState, signal: Signal, at: Millis): [WorkerState, Wo
       return end(before, 0, []);
     case "ABRT":
       return end(before, 1, [log("error", "aborting", { pid: before.pid })]);
+    case "USR1":
+      return [before, [{ type: "reopen-logs" }]];
+    case "WINCH":
+      return [before, [log("debug", "worker-winch-ignored", {})]];
     default:
       return [before, []];
   }

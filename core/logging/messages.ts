@@ -23,6 +23,8 @@ export const MESSAGES = {
   retrying: () => "Retrying in 1 second.",
   configuration: () => "Current configuration:",
   "arbiter-booted": () => "Arbiter booted",
+  dismissed: () => "graceful stop of workers",
+  "winch-ignored": () => "SIGWINCH ignored. Not daemonized",
   // the arbiter, in its own
   "reuse-port": () =>
     "Workers bind by themselves (reuse-port): connections queued at a worker that leaves are lost unless net.ipv4.tcp_migrate_req=1",
@@ -44,12 +46,15 @@ export const MESSAGES = {
   "hook-failed": (f) => `Exception in ${f.hook} hook: ${f.reason}`,
   "hook-late": (f) => `Hook ${f.hook} did not finish within ${seconds(f.seconds)}, it is not waited for any longer`,
   hook: (f) => `${f.text}`,
+  "pidfile-failed": (f) => `Cannot move the pid file, the old one stays: ${f.reason}`,
+  "log-failed": (f) => `Cannot move the error log, the old one stays in use: ${f.reason}`,
   // a worker, in gunicorn's words
   booting: (f) => `Booting worker with pid: ${f.pid}`,
   exiting: (f) => `Worker exiting (pid: ${f.pid})`,
   "parent-changed": (f) => `Parent changed, shutting down: <Worker ${f.pid}>`,
   "request-error": (f) => `Error handling request ${f.method} ${f.path}: ${f.reason}`,
   autorestarting: () => "Autorestarting worker after current request.",
+  "worker-winch-ignored": () => "worker: SIGWINCH ignored.",
   // a worker, in its own
   "too-large": (f) => `Worker (pid: ${f.pid}) uses ${f.mebibytes} MiB, more than max-rss ${f.limit}: it will be replaced`,
   "too-old": (f) => `Worker (pid: ${f.pid}) has served for ${seconds(f.seconds)}: it will be replaced`,

@@ -3,11 +3,12 @@ import { accessFormatProblems } from "../logging/access.ts";
 import { type Command, type CommandLine, parseCommandArgs, parseCommandLine, type ParseArgs } from "./command_line.ts";
 import { CONFIG_FILES, configPath, type ConfigReader, type ConfigSource, readConfig } from "./config_file.ts";
 import { type Env, fromEnvironment } from "./environment.ts";
+import { parseEnvFile } from "./env_file.ts";
 import { type HookSource, NO_HOOKS } from "./hooks.ts";
 import { isGlob } from "../arbiter/glob.ts";
 import type { Problem } from "./problem.ts";
 import { type Entry, resolve, type Resolved } from "./resolve.ts";
-import type { Settings } from "./table.ts";
+import type { SettingName, Settings } from "./table.ts";
 import { showWritten } from "./value.ts";
 
 export interface LoadOptions {
@@ -20,6 +21,8 @@ export interface LoadOptions {
   readonly runtime: Settings["runtime"];
   readonly reader: ConfigReader;
   readonly parseArgs: ParseArgs;
+  /** What this machine has against the settings: an unknown user, a right that is missing. `reason` follows "Cannot use --user: ". */
+  readonly objections?: (settings: Settings) => readonly { readonly name: SettingName; readonly reason: string }[];
 }
 
 export interface Loaded extends Resolved {
@@ -30,17 +33,19 @@ export interface Loaded extends Resolved {
   readonly configFile: string | null;
   /** The hooks it has. */
   readonly hooks: HookSource;
+  /** What stands in env-file. Kept apart from the settings, which are printed and sent around. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
 /**
  * Reads all sources and settles them. Never throws for what a user wrote: whatever is wrong is in `problems`, and settings with problems
  * are not to be used. For `help` and `version` nothing but the command line is looked at.
  */
-export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs }: LoadOptions): Promise<Loaded> {
+export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs, objections }: LoadOptions): Promise<Loaded> {
   const line = parseCommandLine(argv, parseArgs);
   const computed = { chdir: cwd, runtime };
   if (line.command === "help" || line.command === "version") {
-    return { ...resolve([], computed), command: line.command, json: line.json, configFile: null, hooks: NO_HOOKS };
+    return { ...resolve([], computed), command: line.command, json: line.json, configFile: null, hooks: NO_HOOKS, variables: {} };
   }
   const args = parseCommandArgs(env.TSGI_CMD_ARGS ?? "", parseArgs);
   const environment = fromEnvironment(env);
@@ -63,9 +68,26 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs 
   for (const path of settings.reload ? settings.reloadExtraFile.filter((text) => !isGlob(text)) : []) {
     if (!reader.exists(absolute(settings.chdir, path))) problems.push(noExtraFile(absolute(settings.chdir, path), resolved.sources.reloadExtraFile));
   }
+  for (const { name, reason } of objections?.(settings) ?? []) {
+    problems.push({ label: resolved.sources[name], kind: "value", message: `Cannot use ${resolved.sources[name]}: ${reason}` });
+  }
+  const variables = await envFile(reader, settings, resolved.sources.envFile, problems);
   if (json && command !== "print-config") problems.push(JSON_ALONE);
   if (settings.app === null && command !== "print-config" && problems.length === 0) problems.push(NO_APP);
-  return { settings, problems, sources: resolved.sources, command, json, configFile: file.path, hooks: { hooks: file.hooks, file: file.path } };
+  return { settings, problems, sources: resolved.sources, command, json, configFile: file.path, hooks: { hooks: file.hooks, file: file.path }, variables };
+}
+
+async function envFile(reader: ConfigReader, settings: Settings, label: string, problems: Problem[]): Promise<Readonly<Record<string, string>>> {
+  if (settings.envFile === null) return {};
+  const path = absolute(settings.chdir, settings.envFile);
+  try {
+    const { variables, wrong } = parseEnvFile(await reader.readText(path));
+    for (const reason of wrong) problems.push({ label, kind: "value", message: `Cannot use ${label}: ${path}: ${reason}` });
+    return variables;
+  } catch (error) {
+    problems.push({ label, kind: "value", message: `Cannot use ${label}: cannot read ${path}: ${reader.explain(error, path).message}` });
+    return {};
+  }
 }
 
 /** `path` as seen from `directory`, absolute, without `.` and `..`. */

@@ -60,9 +60,11 @@ export type ChoiceRow = Setting & { readonly kind: "choice"; readonly choices: r
 export type AddressesRow = Setting & { readonly kind: "addresses"; readonly default: readonly Address[] };
 /** A list of texts. In a variable, `separator` stands between them. */
 export type TextsRow = Setting & { readonly kind: "texts"; readonly separator: "," | "\n"; readonly default: readonly string[] };
+/** A file mode mask: octal as 022 or 0o22, hexadecimal as 0x12, decimal as 18. */
+export type MaskRow = Setting & { readonly kind: "mask"; readonly default: number };
 export type PairsRow = Setting & { readonly kind: "pairs"; readonly default: Readonly<Record<string, string>> };
 export type CommandRow = Common & { readonly kind: "command" };
-export type SettingRow = TextRow | IntegerRow | SecondsRow | BooleanRow | ChoiceRow | AddressesRow | TextsRow | PairsRow;
+export type SettingRow = TextRow | IntegerRow | SecondsRow | BooleanRow | ChoiceRow | AddressesRow | TextsRow | MaskRow | PairsRow;
 export type Row = SettingRow | CommandRow;
 
 export const TABLE = {
@@ -183,9 +185,53 @@ export const TABLE = {
     kind: "pairs", default: {}, section: "mechanics", short: "e", applies: "reload", shown: "none",
     doc: "Variable for the workers' environment, over what they inherit. Give it several times for several; TSGI_ENV holds one a line.",
   },
+  envFile: {
+    kind: "text", default: null, section: "mechanics", applies: "reload", metavar: "FILE", shown: "none",
+    doc:
+      "File with variables for the workers' environment, KEY=VALUE a line, read again on every reload. Whatever env says wins over it, and its " +
+      "values are never printed.",
+  },
+  pidfile: {
+    kind: "text", default: null, section: "mechanics", short: "p", alias: "pid", applies: "reload", metavar: "FILE", shown: "none",
+    doc:
+      "File that holds the arbiter's pid while it runs: send signals to that. A server that is already running under it keeps a second one " +
+      "from starting; a file that a dead server left behind does not.",
+  },
+  daemon: {
+    kind: "boolean", default: false, section: "mechanics", short: "D", applies: "restart",
+    doc:
+      "Detaches the server from the terminal. The command ends with 0 when the server serves, or with the reason why it could not. " +
+      "Logs to - are then lost, so give files.",
+  },
+  enableStdioInheritance: {
+    kind: "boolean", default: false, section: "mechanics", short: "R", applies: "restart",
+    doc: "Keeps standard input, output and error of a daemon, if they are not a terminal; without it they are /dev/null.",
+  },
+  user: {
+    kind: "text", default: null, section: "mechanics", short: "u", applies: "reload", metavar: "USER", shown: "the user tsgi runs as",
+    doc:
+      "User that the workers run as, by name or number; unix sockets and log files are given to it. Only root may change it, and the " +
+      "arbiter stays root. Without group, the workers get the user's own group.",
+  },
+  group: {
+    kind: "text", default: null, section: "mechanics", short: "g", applies: "reload", metavar: "GROUP", shown: "the user's group",
+    doc: "Group that the workers run as, by name or number; unix sockets and log files are given to it. Only root may change it.",
+  },
+  initgroups: {
+    kind: "boolean", default: false, section: "mechanics", applies: "reload",
+    doc: "Gives workers that run as user all groups this user is a member of; without it they have only the one.",
+  },
+  umask: {
+    kind: "mask", default: 0, section: "mechanics", short: "m", applies: "restart",
+    doc: "Bits that a new unix socket's mode 0777 goes without: with 0 everybody on the machine may connect, with 007 only its user and group.",
+  },
   serverHeader: {
     kind: "boolean", default: false, section: "mechanics", applies: "reload",
     doc: "Names tsgi in the Server header of a response that has none. It is off because it tells attackers more than clients, and on Deno costs a small answer about 15 % more.",
+  },
+  captureOutput: {
+    kind: "boolean", default: false, section: "logging", applies: "reload",
+    doc: "Writes what workers print to standard output and error into the error log, if that is a file.",
   },
   accessLogfile: {
     kind: "text", default: null, section: "logging", applies: "reload", metavar: "FILE", shown: "off",
@@ -240,6 +286,7 @@ interface Kinds {
   readonly integer: { readonly given: number; readonly settled: number };
   readonly seconds: { readonly given: number | string; readonly settled: number };
   readonly boolean: { readonly given: boolean; readonly settled: boolean };
+  readonly mask: { readonly given: number | string; readonly settled: number };
   /** Its words are in the row. */
   readonly choice: { readonly given: never; readonly settled: never };
   readonly addresses: { readonly given: string | readonly string[]; readonly settled: readonly Address[] };

@@ -25,6 +25,8 @@ export function readValue(row: SettingRow, written: unknown): Read {
       return readAddresses(written);
     case "texts":
       return readTexts(written);
+    case "mask":
+      return readMask(written);
     case "pairs":
       return readPairs(written);
   }
@@ -35,6 +37,7 @@ export function showValue(row: SettingRow, value: unknown): string {
   if (row.kind === "addresses") return (value as readonly Address[]).map(showAddress).join(",");
   if (row.kind === "texts") return (value as readonly string[]).join(row.separator === "," ? "," : " ");
   if (row.kind === "pairs") return Object.entries(value as Record<string, string>).map(([key, text]) => `${key}=${text}`).join(" ");
+  if (row.kind === "mask") return octal(value as number);
   return String(value);
 }
 
@@ -57,7 +60,7 @@ export function showWritten(written: unknown): string {
   return String(written);
 }
 
-const METAVARS = { text: "STRING", seconds: "SECONDS", boolean: "true|false", addresses: "ADDRESS", texts: "STRING", pairs: "KEY=VAL" };
+const METAVARS = { text: "STRING", seconds: "SECONDS", boolean: "true|false", addresses: "ADDRESS", texts: "STRING", mask: "MASK", pairs: "KEY=VAL" };
 
 /** Beyond this a timer would overflow and fire at once (setTimeout takes 2^31 - 1 ms). */
 const LONGEST_SECONDS = 2_000_000;
@@ -79,6 +82,19 @@ function readSeconds(row: SecondsRow, written: unknown): Read {
   const seconds = match === null ? written : match[2] === "ms" ? Number(match[1]) / 1000 : Number(match[1]) * UNITS[match[2] ?? "s"]!;
   if (typeof seconds === "number" && seconds >= row.min && seconds <= LONGEST_SECONDS) return yes(seconds);
   return no(`seconds from ${row.min} to ${LONGEST_SECONDS}, or a duration such as 500ms or 10m`);
+}
+
+/** Text as in gunicorn: a leading 0 makes it octal, 0x hexadecimal. */
+function readMask(written: unknown): Read {
+  const text = typeof written === "string" ? written.trim().toLowerCase() : "";
+  const number = typeof written === "number" ? written
+    : /^0o?[0-7]+$/.test(text) ? parseInt(text.replace("o", ""), 8)
+    : /^(?:0x[0-9a-f]+|0|[1-9]\d*)$/.test(text) ? Number(text) : NaN;
+  return Number.isInteger(number) && number >= 0 && number <= 0o777 ? yes(number) : no("a file mode mask from 0 to 0777, octal with a leading 0");
+}
+
+function octal(mask: number): string {
+  return mask === 0 ? "0" : `0${mask.toString(8)}`;
 }
 
 function readBoolean(written: unknown): Read {

@@ -54,7 +54,7 @@ function retell(text: string): string {
     if (line === "" || line.startsWith("#")) continue;
     const [first = "", second = "", ...rest] = line.split(/\s+/);
     if (first === "limits") {
-      state = arbiter(limitsOf([second, ...rest]), { covers: !line.includes("covers=no") }, 0);
+      state = arbiter(limitsOf([second, ...rest]), { covers: !line.includes("covers=no"), daemon: line.includes("daemon=yes") }, 0);
       continue;
     }
     if (first === "!phase") {
@@ -145,6 +145,7 @@ function effectText(effect: Effect): string {
     case "show-error":
       return `show-error ${effect.breakage.reason}`;
     case "read-configuration":
-      return "read-configuration";
+    case "reopen-logs":
+      return effect.type;
   }
 }

@@ -50,6 +50,25 @@ test("loadSettings() ranks built-in < environment < config file < TSGI_CMD_ARGS 
   });
 });
 
+test("loadSettings() reads env-file beside the settings, which are printed, and reports what is wrong with it", async () => {
+  await inPlace({ "secrets.env": "TOKEN=hunter2\nMODE=file\n", "broken.env": "A=1\nhunter2\n" }, async ({ cwd, load }) => {
+    const loaded = await load(["app.ts", "--env-file", "secrets.env", "-e", "MODE=flag"]);
+    assert.deepEqual(loaded.problems, []);
+    assert.deepEqual(loaded.variables, { TOKEN: "hunter2", MODE: "file" });
+    assert.ok(!JSON.stringify(loaded.settings).includes("hunter2"));
+    assert.deepEqual(messages(await load(["app.ts", "--env-file=broken.env"])), [`Cannot use --env-file: ${cwd}/broken.env: line 2: expected KEY=VALUE`]);
+    assert.match(messages(await load(["app.ts", "--env-file=none.env"])).join(), /^Cannot use --env-file: cannot read .*none\.env: .*(?:ENOENT|No such file)/);
+  });
+});
+
+test("loadSettings() reports what the machine objects to, with the place it came from", async () => {
+  await inPlace({}, async ({ cwd }) => {
+    const objections = () => [{ name: "user", reason: "there is no such user" }] as const;
+    const loaded = await loadSettings({ argv: ["a.ts", "-u", "x"], env: {}, cwd, runtime: "bun", reader: configReader, parseArgs, objections });
+    assert.deepEqual(messages(loaded), ["Cannot use --user: there is no such user"]);
+  });
+});
+
 test("loadSettings() listens on $PORT everywhere, unless told where", async () => {
   await inPlace({}, async ({ load }) => {
     assert.deepEqual((await load(["a.ts"], { PORT: "5000" })).settings.bind, [{ kind: "tcp", host: "0.0.0.0", port: 5000 }]);
@@ -119,10 +138,10 @@ test("loadSettings() refuses a config that is none, and keys it does not know", 
     assert.deepEqual(await because("export const workers = 2;"), ['Cannot use tsgi.config.ts: no default export, write "export default defineConfig({ ... })"']);
     assert.deepEqual(await because("export default [];"), ["Cannot use tsgi.config.ts: expected an object with settings, got a list"]);
     assert.deepEqual(await because("export default () => null;"), ["Cannot use tsgi.config.ts: expected an object with settings, got null"]);
-    assert.deepEqual(await because("export default { worker_class: 'sync', accesslog: '-', pidfile: 'x', config: 'x', help: true, workers: 0 };"), [
+    assert.deepEqual(await because("export default { worker_class: 'sync', accesslog: '-', tmpUploadDir: 'x', config: 'x', help: true, workers: 0 };"), [
       "Cannot use tsgi.config.ts: worker_class: there is no such setting, did you mean workerClass?",
       "Cannot use tsgi.config.ts: accesslog: there is no such setting, did you mean accessLogfile?",
-      "Cannot use tsgi.config.ts: pidfile: there is no such setting, see SETTINGS.md for those there are",
+      "Cannot use tsgi.config.ts: tmpUploadDir: there is no such setting, see SETTINGS.md for those there are",
       "Cannot use tsgi.config.ts: config: it works only as a flag, write --config on the command line or in TSGI_CMD_ARGS",
       "Cannot use tsgi.config.ts: help: there is no such setting, see SETTINGS.md for those there are",
       "Cannot use tsgi.config.ts: workers: expected a whole number >= 1 or auto, got 0",

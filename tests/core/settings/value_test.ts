@@ -23,6 +23,13 @@ test("readValue() reads durations with and without a unit", () => {
   for (const bad of ["-1", -1, NaN, Infinity, "10 minutes", "", "1m30s", 2000001, "24d", null, true]) assert.match(refuse("timeout", bad), /seconds from 0/);
 });
 
+test("readValue() reads a mask as gunicorn does: octal with a leading 0, hexadecimal with 0x, else decimal", () => {
+  const masks = { "0": 0, "022": 0o22, "0o27": 0o27, "007": 7, "0x12": 18, "18": 18, "0777": 0o777 };
+  for (const [text, mask] of Object.entries(masks)) assert.equal(read("umask", text), mask, text);
+  assert.equal(read("umask", 0o22), 18);
+  for (const bad of ["", "08", "01000", "-1", -1, 1.5, 512, "u=rwx", "0x", null, true]) assert.match(refuse("umask", bad), /a file mode mask from 0 to 0777/);
+});
+
 test("readValue() reads whole numbers only, and auto for workers", () => {
   assert.equal(read("workers", "4"), 4);
   assert.equal(read("workers", 4), 4);
