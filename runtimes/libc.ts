@@ -31,6 +31,9 @@ const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
 const [EPOLL_CTL_ADD, EPOLL_CTL_DEL] = [1, 2];
 const PR_SET_PDEATHSIG = 1;
+const MFD_CLOEXEC = 1;
+const [PROT_READ, PROT_WRITE, MAP_SHARED] = [1, 2, 1];
+const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 
 /** Options of sockets, as level and name. */
 export const OPTION = {
@@ -93,6 +96,16 @@ export interface Libc {
   /** Has the kernel send `signal` to this process when the thread that started it ends. */
   signalOnParentDeath(signal: number): void;
   parent(): number;
+  /** A file of `length` zeros that is in no directory, closed on exec. `name` is for those who look into /proc. */
+  anonymousFile(name: string, length: number): number;
+  /** The memory of a file, shared with everybody who maps it. */
+  map(fd: number, length: number): Mapped;
+}
+
+/** Memory that is there until `unmap`; touching `bytes` afterwards ends the process. */
+export interface Mapped {
+  readonly bytes: Uint8Array;
+  unmap(): void;
 }
 
 const I = "i32";
@@ -116,6 +129,10 @@ const SYMBOLS = {
   recvmsg: { parameters: [I, "buffer", I], result: "i64" },
   prctl: { parameters: [I, "u64", "u64", "u64", "u64"], result: I },
   getppid: { parameters: [], result: I },
+  memfd_create: { parameters: ["buffer", "u32"], result: I },
+  ftruncate: { parameters: [I, "i64"], result: I },
+  mmap: { parameters: ["pointer", "u64", I, I, I, "i64"], result: "pointer" },
+  munmap: { parameters: ["pointer", "u64"], result: I },
 } as const satisfies Record<string, CSignature>;
 
 /** The C library, or the reason why it cannot be called. */
@@ -218,6 +235,18 @@ function open(ffi: Ffi): Libc {
     },
     signalOnParentDeath: (signal) => void check("prctl", c.prctl(PR_SET_PDEATHSIG, BigInt(signal), 0n, 0n, 0n)),
     parent: () => Number(c.getppid()),
+    anonymousFile: (name, size) => {
+      const named = bytes(name.length + 1);
+      new TextEncoder().encodeInto(name, named);
+      const fd = check("memfd_create", c.memfd_create(named, MFD_CLOEXEC));
+      check("ftruncate", c.ftruncate(fd, BigInt(size)));
+      return fd;
+    },
+    map: (fd, size) => {
+      const address = BigInt.asUintN(64, BigInt(c.mmap(0n, BigInt(size), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0n)));
+      if (address === MAP_FAILED) check("mmap", -1);
+      return { bytes: ffi.memory(address, size), unmap: () => void check("munmap", c.munmap(address, BigInt(size))) };
+    },
   };
 }
 

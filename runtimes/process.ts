@@ -4,6 +4,7 @@ import process from "node:process";
 import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
 import type { ArbiterSystem, Child, Ending, Millis, Signal, SpawnOptions, Timer } from "../core/arbiter/process.ts";
 import { closeDescriptor, createChannel, handDescriptors } from "./descriptor_channel.ts";
+import { type Shared, shareRegister } from "./shared_memory.ts";
 import { hold } from "./sockets.ts";
 import { workerCommand } from "./worker_command.ts";
 
@@ -56,6 +57,7 @@ function spawn(script: string, options: SpawnOptions): Child {
     child.on("error", () => {}); // Told by the throw.
     throw new Error(`Cannot run ${command}: is it in PATH?`);
   }
+  const shared = channel && options.watchdog ? handRegister(channel.arbiter) : null;
   let ended = false;
   child.on("message", (message) => {
     if ((message as LastWord).type !== "last-word") options.onMessage(message as FromWorker);
@@ -65,6 +67,7 @@ function spawn(script: string, options: SpawnOptions): Child {
   child.on("exit", (code, signal) => {
     ended = true;
     if (channel) closeDescriptor(channel.arbiter);
+    shared?.close();
     afterLastWords(child, () => options.onExit({ code, signal } satisfies Ending));
   });
   return {
@@ -78,7 +81,17 @@ function spawn(script: string, options: SpawnOptions): Child {
     kill: (signal) => {
       if (!ended) kill(pid, signal);
     },
+    inFlight: (silence) => shared?.inFlight(silence) ?? null,
   };
+}
+
+/** The first descriptor that a worker gets. */
+function handRegister(channel: number): Shared | null {
+  const shared = shareRegister();
+  if (shared === null) return null;
+  handDescriptors(channel, [shared.descriptor]);
+  closeDescriptor(shared.descriptor);
+  return shared;
 }
 
 /** An exit can be seen before the messages that were sent ahead of it. */

@@ -14,6 +14,7 @@ import type { Application } from "./application.ts";
 import { checkAnswer, withHeader } from "./fetch_answer.ts";
 import type { Address, NativeHandler } from "./listener.ts";
 import type { WorkerSystem } from "./process.ts";
+import type { Register } from "./register.ts";
 import type { RequestLog } from "./request_log.ts";
 import { type Door, enter, leave, type Traffic } from "./traffic.ts";
 
@@ -25,6 +26,8 @@ export interface Handling {
   readonly traffic: Traffic;
   readonly log: Log;
   readonly requestLog: RequestLog | null;
+  /** Where streams are noted, once their Response is out of hand. */
+  readonly register: Register | null;
   readonly multiprocess: boolean;
 }
 
@@ -40,7 +43,7 @@ export function createHandler(application: Application, handling: Handling): Han
 
 const SOFTWARE = "tsgi";
 
-function tsgiHandler(app: App, { settings, address, door, traffic, log, requestLog, multiprocess }: Handling): Handler {
+function tsgiHandler(app: App, { settings, address, door, traffic, log, requestLog, register, multiprocess }: Handling): Handler {
   const streams = new WeakMap<Response, Note>();
   const notes = new WeakMap<Exchange, Note>();
   const gateway = createGateway(app, {
@@ -66,7 +69,10 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
 
   function finished(exchange: Exchange): void {
     leave(traffic, door);
-    notes.get(exchange)?.whenEnding?.();
+    const note = notes.get(exchange);
+    if (note === undefined) return;
+    note.whenEnding?.();
+    if (note.slot !== null) register!.leave(note.slot);
   }
 
   function finishedAndLogged(exchange: Exchange): void {
@@ -76,9 +82,16 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
   }
 
   function streaming(exchange: Exchange, response: Response): void {
-    const note: Note = { whenEnding: null, write: requestLog === null ? null : begin(exchange) };
+    const note: Note = { whenEnding: null, write: requestLog === null ? null : begin(exchange), slot: enterStream(exchange.request) };
     streams.set(response, note);
     notes.set(exchange, note);
+  }
+
+  function enterStream(request: Request): number | null {
+    if (register === null) return null;
+    const slot = register.enter(request.method, request.url);
+    register.wait(slot, performance.now());
+    return slot;
   }
 
   function whenEnding(response: Response, run: () => void): boolean {
@@ -98,6 +111,8 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
 interface Note {
   whenEnding: (() => void) | null;
   readonly write: ((bytes: number | null) => void) | null;
+  /** In the register. */
+  readonly slot: number | null;
 }
 
 const SERVER_HEADER: HeaderList = [["Server", SOFTWARE]];

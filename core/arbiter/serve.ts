@@ -7,8 +7,11 @@ import type { Settings } from "../settings/table.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import { type Application, AppLoadError, loadApplication } from "./application.ts";
 import { createHandler, type Handling } from "./handler.ts";
+import { InFlight } from "./in_flight.ts";
 import { limitations } from "./limitations.ts";
 import type { Served } from "./listener.ts";
+import { ConcurrencyLimit } from "./limit_concurrency.ts";
+import { watchLoop } from "./loop_lag.ts";
 import type { Place, ToWorker } from "./message.ts";
 import type { LogTarget, WorkerSystem } from "./process.ts";
 import { requestLog as openRequestLog } from "./request_log.ts";
@@ -58,6 +61,9 @@ function run(system: WorkerSystem, start: Start): Running {
   const { log, errors, access } = openLogs(system, start);
   const traffic: Traffic = { inFlight: 0, handled: 0, limit: settings.workerConnections, full: false, onFull: (full) => tell({ type: "counted", full, at: system.now() }) };
   const requestLog = access === null ? null : openRequestLog(access, settings, system.pid);
+  const register = settings.watchdog ? system.takeRegister() : null;
+  const inFlight = new InFlight({ settings, register, log, now: system.now });
+  const concurrency = settings.limitConcurrency > 0 ? new ConcurrencyLimit(settings.limitConcurrency, log) : null;
   const open: Open[] = [];
   let application: Application | null = null;
   let closing = false;
@@ -67,9 +73,15 @@ function run(system: WorkerSystem, start: Start): Running {
   let stepping = false;
 
   system.onFault((kind, error) => tell({ type: "faulted", kind, ...explain(error), at: system.now() }));
+  system.every(BEAT, look);
   system.every(BEAT, () => tell({ type: "ticked", inFlight: traffic.inFlight, handled: traffic.handled, at: system.now() }));
   tell({ type: "started", gracefulTimeout: settings.gracefulTimeout * 1000, at: system.now() });
   return { tell, told };
+
+  function look(): void {
+    register?.beat(system.now());
+    inFlight.look();
+  }
 
   function told(message: ToWorker): void {
     if (message.type === "listen") {
@@ -109,6 +121,8 @@ function run(system: WorkerSystem, start: Start): Running {
         return void leaveSoon(open);
       case "close":
         return void close(effect.deadline);
+      case "abort":
+        return void abort(effect.deadline);
       case "report":
         return system.send(effect.message);
       case "log":
@@ -124,6 +138,7 @@ function run(system: WorkerSystem, start: Start): Running {
     try {
       const [loaded] = await Promise.all([begin(system, settings, log), tryAdoption()]);
       application = loaded;
+      if (settings.loopLag > 0) watchLoop(system, settings.loopLag * 1000, { inFlight, log });
       if (start.slot === 0 && start.generation === 1) for (const text of limitations(settings, loaded.kind)) log("warning", "limitation", { text });
       tell({ type: "loaded", at: system.now() });
     } catch (error) {
@@ -153,8 +168,11 @@ function run(system: WorkerSystem, start: Start): Running {
 
   async function openPlace(slot: number, place: Place, descriptor: number | null): Promise<void> {
     const door: Door = { inFlight: 0, closing };
-    const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, multiprocess: start.multiprocess };
-    const options = { ...createHandler(application!, handling), onError: refuse, keepAlive: settings.keepAlive };
+    const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, register, multiprocess: start.multiprocess };
+    const made = createHandler(application!, handling);
+    const attended = inFlight.attend(made.handler);
+    const handler = concurrency === null ? attended : concurrency.guard(attended, traffic, door);
+    const options = { ...made, handler, onError: refuse, keepAlive: settings.keepAlive };
     const served = descriptor === null
       ? await system.bind(place.address, { ...options, backlog: settings.backlog })
       : await system.adopt(descriptor, options).finally(() => system.closeDescriptor(descriptor));
@@ -198,6 +216,15 @@ function run(system: WorkerSystem, start: Start): Running {
     tell({ type: "closed", at: system.now() });
   }
 
+  /** A second later the arbiter is done with us; those whose handlers never answer get what there is. */
+  async function abort(deadline: number): Promise<void> {
+    for (const one of open) one.served.leave();
+    const requests = inFlight.refuse();
+    if (requests > 0) log("warning", "aborted-requests", { requests });
+    await Promise.race([Promise.all([...open].map((o) => o.served.close(deadline))), system.wait(deadline)]);
+    tell({ type: "closed", at: system.now() });
+  }
+
   async function end(loaded: Application | null, limit: number): Promise<void> {
     try {
       await Promise.race([loaded?.shutdown?.(), system.wait(limit)]);
@@ -210,7 +237,7 @@ function run(system: WorkerSystem, start: Start): Running {
 /** Loads the application and awaits its startup. */
 async function begin(system: WorkerSystem, settings: Settings, log: Log): Promise<Application> {
   const loaded = await loadApplication(settings.app!, { ...system.loader, interface: settings.interface });
-  const application = settings.lint ? await linted(loaded, log) : loaded;
+  const application = await bounded(settings.lint ? await linted(loaded, log) : loaded, { system, settings, log });
   try {
     await application.startup?.();
   } catch (error) {
@@ -218,6 +245,12 @@ async function begin(system: WorkerSystem, settings: Settings, log: Log): Promis
     throw new AppLoadError(`Cannot start ${settings.app}: startup() failed: ${reason}`, 3, stack);
   }
   return application;
+}
+
+async function bounded(application: Application, { system, settings, log }: { readonly system: WorkerSystem; readonly settings: Settings; readonly log: Log }): Promise<Application> {
+  if (settings.requestTimeout === 0) return application;
+  const { withRequestTimeout } = await import("./request_timeout.ts");
+  return withRequestTimeout(application, { limit: settings.requestTimeout * 1000, log, isWhole: (response) => system.isWhole(response) });
 }
 
 /** The validator is loaded only where it is wanted. */

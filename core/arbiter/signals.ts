@@ -18,7 +18,7 @@ export const SIGNALS: readonly SignalRow[] = [
   { signal: "HUP", arbiter: "Reload: new configuration and new workers, and only when they are ready the old ones go.", worker: "Ignored." },
   { signal: "TTIN", arbiter: "One worker more.", worker: "Ignored." },
   { signal: "TTOU", arbiter: "One worker less, but never less than one.", worker: "Ignored." },
-  { signal: "ABRT", arbiter: "The default action.", worker: "Sent by the arbiter to a silent worker: it ends with 1 if its loop still turns; KILL follows a second later." },
+  { signal: "ABRT", arbiter: "The default action.", worker: "Sent by the arbiter to a silent worker: if its loop still turns, it answers its requests with 503 and ends with 1; KILL follows a second later." },
 ];
 
 /** The signals the arbiter and a worker install handlers for. */

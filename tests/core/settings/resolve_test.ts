@@ -13,7 +13,7 @@ test("resolve() of nothing gives gunicorn's defaults", () => {
     workerClass: "async", workerConnections: 1000, timeout: 30, bootTimeout: 60, gracefulTimeout: 30, keepAlive: 2, runtime: "deno",
     interface: "auto", lint: false, chdir: "/srv", env: {}, serverHeader: false, accessLogfile: null,
     accessLogformat: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"', errorLogfile: "-", logLevel: "info", logFormat: "text",
-    name: null,
+    name: null, requestTimeout: 0, slowRequest: 0, loopLag: 0, limitConcurrency: 0, watchdog: true,
   };
   assert.deepEqual(settings, expected);
   assert.deepEqual(problems, []);
