@@ -60,8 +60,9 @@ export class Register {
     let at = first;
     for (let i = 0; i < method.length && i < 20; i++) characters[at++] = method.charCodeAt(i);
     characters[at++] = BLANK;
-    const end = Math.min(url.length, pathStart(url) + TEXT_LENGTH - (at - first));
-    for (let i = pathStart(url); i < end; i++) characters[at++] = url.charCodeAt(i);
+    const start = pathStart(url);
+    const end = Math.min(url.length, start + TEXT_LENGTH - (at - first));
+    for (let i = start; i < end; i++) characters[at++] = url.charCodeAt(i);
     this.#floats[slot * (SLOT_SIZE / 8) + 1] = 0;
     this.#integers[slot * (SLOT_SIZE / 4)] = at - first;
     return slot;
