@@ -34,6 +34,9 @@ const PR_SET_PDEATHSIG = 1;
 const PR_SET_DUMPABLE = 4;
 const SIG_IGN = 1n;
 const SIG_ERR = 0xffffffffffffffffn;
+const MFD_CLOEXEC = 1;
+const [PROT_READ, PROT_WRITE, MAP_SHARED] = [1, 2, 1];
+const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 
 /** Options of sockets, as level and name. */
 export const OPTION = {
@@ -100,6 +103,16 @@ export interface Libc {
   ignore(signal: number): void;
   /** This process becomes user `uid` with group `gid` and all groups that `name` is a member of, for good. */
   become(name: string, uid: number, gid: number): void;
+  /** A file of `length` zeros that is in no directory, closed on exec. `name` is for those who look into /proc. */
+  anonymousFile(name: string, length: number): number;
+  /** The memory of a file, shared with everybody who maps it. */
+  map(fd: number, length: number): Mapped;
+}
+
+/** Memory that is there until `unmap`; touching `bytes` afterwards ends the process. */
+export interface Mapped {
+  readonly bytes: Uint8Array;
+  unmap(): void;
 }
 
 const I = "i32";
@@ -127,6 +140,10 @@ const SYMBOLS = {
   initgroups: { parameters: ["buffer", "u32"], result: I },
   setgid: { parameters: ["u32"], result: I },
   setuid: { parameters: ["u32"], result: I },
+  memfd_create: { parameters: ["buffer", "u32"], result: I },
+  ftruncate: { parameters: [I, "i64"], result: I },
+  mmap: { parameters: ["pointer", "u64", I, I, I, "i64"], result: "pointer" },
+  munmap: { parameters: ["pointer", "u64"], result: I },
 } as const satisfies Record<string, CSignature>;
 
 /** The C library, or the reason why it cannot be called. */
@@ -239,6 +256,18 @@ function open(ffi: Ffi): Libc {
       check("setuid", c.setuid(uid));
       // Without it, /proc/self belongs to root from now on, and adoption reads there.
       check("prctl", c.prctl(PR_SET_DUMPABLE, 1n, 0n, 0n, 0n));
+    },
+    anonymousFile: (name, size) => {
+      const named = bytes(name.length + 1);
+      new TextEncoder().encodeInto(name, named);
+      const fd = check("memfd_create", c.memfd_create(named, MFD_CLOEXEC));
+      check("ftruncate", c.ftruncate(fd, BigInt(size)));
+      return fd;
+    },
+    map: (fd, size) => {
+      const address = BigInt.asUintN(64, BigInt(c.mmap(0n, BigInt(size), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0n)));
+      if (address === MAP_FAILED) check("mmap", -1);
+      return { bytes: ffi.memory(address, size), unmap: () => void check("munmap", c.munmap(address, BigInt(size))) };
     },
   };
 }

@@ -7,6 +7,7 @@ import { runtime } from "./current.ts";
 import { closeDescriptor, createChannel, handDescriptors } from "./descriptor_channel.ts";
 import { ignoreUsr1 } from "./debugger.ts";
 import { eachLine } from "./lines.ts";
+import { type Shared, shareRegister } from "./shared_memory.ts";
 import { hold } from "./sockets.ts";
 import { workerCommand } from "./worker_command.ts";
 
@@ -65,6 +66,7 @@ function spawn(script: string, options: SpawnOptions): Child {
     throw new Error(`Cannot run ${command}: is it in PATH?`);
   }
   const outputs = onOutput ? [child.stdout!, child.stderr!].map((stream) => eachLine(stream, onOutput)) : [];
+  const shared = channel && options.watchdog ? handRegister(channel.arbiter) : null;
   let ended = false;
   child.on("message", (message) => {
     if ((message as LastWord).type !== "last-word") options.onMessage(message as FromWorker);
@@ -74,6 +76,7 @@ function spawn(script: string, options: SpawnOptions): Child {
   child.on("exit", (code, signal) => {
     ended = true;
     if (channel) closeDescriptor(channel.arbiter);
+    shared?.close();
     const tell = () => options.onExit({ code, signal } satisfies Ending);
     // What it started in its turn may keep the streams open for ever.
     afterLastWords(child, () => void (outputs.length === 0 ? tell() : Promise.race([Promise.all(outputs), wait(LAST_WORDS)]).then(tell)));
@@ -89,7 +92,17 @@ function spawn(script: string, options: SpawnOptions): Child {
     kill: (signal) => {
       if (!ended) kill(pid, signal);
     },
+    inFlight: (silence) => shared?.inFlight(silence) ?? null,
   };
+}
+
+/** The first descriptor that a worker gets. */
+function handRegister(channel: number): Shared | null {
+  const shared = shareRegister();
+  if (shared === null) return null;
+  handDescriptors(channel, [shared.descriptor]);
+  closeDescriptor(shared.descriptor);
+  return shared;
 }
 
 /** An exit can be seen before the messages that were sent ahead of it. */

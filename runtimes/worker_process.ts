@@ -8,6 +8,7 @@ import { loader } from "./loader.ts";
 import { openLogFile } from "./log_file.ts";
 import { CHANNEL_DESCRIPTOR, every, type LastWord, now, onSignal, wait } from "./process.ts";
 import type { Runtime } from "./runtime.ts";
+import { takeRegister } from "./shared_memory.ts";
 
 /** How long the last messages may take before the process ends without them. */
 const LAST_WORDS = 200;
@@ -29,6 +30,7 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     },
     send,
     takeDescriptors: (count) => takeDescriptors(CHANNEL_DESCRIPTOR, count),
+    takeRegister: () => takeRegister(CHANNEL_DESCRIPTOR),
     adopt: (descriptor, options) => adopt(runtime, descriptor, options),
     bind: (address, options) => bindReusePort(runtime, address, options),
     selfTest: () => selfTest(runtime),
@@ -38,6 +40,7 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     closeDescriptor,
     openLog: (target, kind) => openLogFile(target, kind === "access" ? { standard: 1, batched: true } : { standard: 2 }),
     rawUrls: runtime.rawUrls,
+    isWhole: (response) => runtime.isWhole(response),
     checkHeaders: runtime.checkHeaders,
     exit,
   };

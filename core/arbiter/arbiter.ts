@@ -133,7 +133,8 @@ export type Effect =
   | { readonly type: "show-error"; readonly breakage: Breakage }
   /** Here and in every worker. */
   | { readonly type: "reopen-logs" }
-  | { readonly type: "log"; readonly level: Level; readonly event: EventName; readonly fields: Fields }
+  /** `of`: with what this worker has in flight. */
+  | { readonly type: "log"; readonly level: Level; readonly event: EventName; readonly fields: Fields; readonly of?: number }
   | { readonly type: "exit"; readonly code: number };
 
 /** A worker that beats twice a second and has not been heard for this long has its slot covered. */
@@ -266,7 +267,8 @@ function watch(turn: Turn, worker: Worker): void {
     case "ready":
     case "serving":
       if (limits.timeout > 0 && silence > limits.timeout) {
-        log(turn, "critical", "worker-timeout", { pid: worker.pid, seconds: silence / 1000 });
+        const fields = { pid: worker.pid, seconds: silence / 1000 };
+        turn.effects.push({ type: "log", level: "critical", event: "worker-timeout", fields, of: worker.id });
         kill(turn, worker, "ABRT");
         change(turn, worker.id, { phase: "aborted", since: turn.at, cause: "silent" });
         mourn(turn, worker, null);

@@ -15,6 +15,7 @@ import { checkAnswer, withHeader } from "./fetch_answer.ts";
 import type { Address, NativeHandler } from "./listener.ts";
 import type { WorkerSystem } from "./process.ts";
 import type { HookedApp, RequestHooks } from "./request_hooks.ts";
+import type { Register } from "./register.ts";
 import type { RequestLog } from "./request_log.ts";
 import { type Door, enter, leave, type Traffic } from "./traffic.ts";
 
@@ -27,6 +28,8 @@ export interface Handling {
   readonly log: Log;
   readonly requestLog: RequestLog | null;
   readonly requestHooks: RequestHooks | null;
+  /** Where streams are noted, once their Response is out of hand. */
+  readonly register: Register | null;
   readonly multiprocess: boolean;
 }
 
@@ -60,7 +63,7 @@ function hookedHandler({ app, entering, finished }: HookedApp, handling: Handlin
 
 const SOFTWARE = "tsgi";
 
-function tsgiHandler(app: App, { settings, address, door, traffic, log, requestLog, multiprocess }: Handling, hook: HookedApp["finished"]): Handler {
+function tsgiHandler(app: App, { settings, address, door, traffic, log, requestLog, register, multiprocess }: Handling, hook: HookedApp["finished"]): Handler {
   const end = requestLog === null ? finished : finishedAndLogged;
   const streams = new WeakMap<Response, Note>();
   const notes = new WeakMap<Exchange, Note>();
@@ -88,7 +91,10 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
 
   function finished(exchange: Exchange): void {
     leave(traffic, door);
-    notes.get(exchange)?.whenEnding?.();
+    const note = notes.get(exchange);
+    if (note === undefined) return;
+    note.whenEnding?.();
+    if (note.slot !== null) register!.leave(note.slot);
   }
 
   function finishedAndLogged(exchange: Exchange): void {
@@ -104,9 +110,16 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
   }
 
   function streaming(exchange: Exchange, response: Response): void {
-    const note: Note = { whenEnding: null, write: requestLog === null ? null : begin(exchange) };
+    const note: Note = { whenEnding: null, write: requestLog === null ? null : begin(exchange), slot: enterStream(exchange.request) };
     streams.set(response, note);
     notes.set(exchange, note);
+  }
+
+  function enterStream(request: Request): number | null {
+    if (register === null) return null;
+    const slot = register.enter(request.method, request.url);
+    register.wait(slot, performance.now());
+    return slot;
   }
 
   function whenEnding(response: Response, run: () => void): boolean {
@@ -126,6 +139,8 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
 interface Note {
   whenEnding: (() => void) | null;
   readonly write: ((bytes: number | null) => void) | null;
+  /** In the register. */
+  readonly slot: number | null;
 }
 
 const SERVER_HEADER: HeaderList = [["Server", SOFTWARE]];

@@ -15,6 +15,12 @@ export function limitations(settings: Settings, kind: Application["kind"]): read
   if (asksForKeepAlive && settings.runtime === "deno" && settings.bind.some((address) => address.kind === "unix")) {
     found.push(`--keep-alive ${settings.keepAlive} is not kept on unix sockets with Deno: it closes no idle connections, and the kernel does not tell which are`);
   }
+  if (settings.requestTimeout > 0 && settings.runtime === "bun" && kind === "fetch") {
+    found.push(
+      `--request-timeout ${settings.requestTimeout} bounds the time to a Fetch handler's Response on Bun, not the body after it: it cannot be ` +
+        "told a stream from a whole answer",
+    );
+  }
   if (settings.lint && kind === "fetch") found.push("--lint checks nothing here: a Fetch handler is no TSGI application");
   return found;
 }

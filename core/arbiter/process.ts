@@ -5,6 +5,7 @@ import type { ConfigReader } from "../settings/config_file.ts";
 import type { Loader } from "./application.ts";
 import type { Address, Hold, NativeHandler, Owner, Served } from "./listener.ts";
 import type { FromWorker, ToWorker } from "./message.ts";
+import type { Register } from "./register.ts";
 
 /** Milliseconds on a monotonic clock whose zero means nothing. */
 export type Millis = number;
@@ -27,6 +28,8 @@ export interface Child {
   hand(descriptors: readonly number[]): void;
   /** No error if the process has gone. */
   kill(signal: Signal): void;
+  /** The requests it has in flight, as text, also when its loop stands still: see register.ts. Null where they are not known. */
+  inFlight(silence: Millis): string | null;
 }
 
 export interface Identity extends Owner {
@@ -44,6 +47,8 @@ export interface SpawnOptions {
   readonly identity?: Identity;
   /** Gets what the process writes to its standard output and error, in whole lines. */
   readonly onOutput?: (line: string) => void;
+  /** Whether the worker gets a register of its requests, which it takes with `takeRegister`. */
+  readonly watchdog: boolean;
   readonly onMessage: (message: FromWorker) => void;
   /** Exactly once, after the last message. */
   readonly onExit: (ending: Ending) => void;
@@ -80,6 +85,8 @@ export interface WorkerSystem {
   send(message: FromWorker): void;
   /** The descriptors that came with the message at hand, in order. */
   takeDescriptors(count: number): number[];
+  /** The register that came before all other descriptors; null if the system gave none. */
+  takeRegister(): Register | null;
   /** Serves a listening socket that was handed over. */
   adopt(descriptor: number, options: ServeOptions): Promise<Served>;
   /** Binds and serves an address of one's own, beside others that do. */
@@ -96,6 +103,8 @@ export interface WorkerSystem {
   openLog(target: string, kind: "errors" | "access"): LogTarget;
   /** Whether `request.url` is the client's raw text, to be compared with the Host header. */
   readonly rawUrls: boolean;
+  /** Whether a response's body is in memory: undefined where the runtime cannot tell it from a stream. */
+  isWhole(response: Response): boolean | undefined;
   /** Throws for a header of a Fetch handler's response that would end or desynchronise the native server. */
   checkHeaders(response: Response): void;
   /** Ends the process when everything said has been sent and written. */

@@ -7,8 +7,11 @@ import type { Settings } from "../settings/table.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import { type Application, AppLoadError, loadApplication } from "./application.ts";
 import { createHandler, type Handling } from "./handler.ts";
+import { InFlight } from "./in_flight.ts";
 import { limitations } from "./limitations.ts";
 import type { Served } from "./listener.ts";
+import { ConcurrencyLimit } from "./limit_concurrency.ts";
+import { watchLoop } from "./loop_lag.ts";
 import type { Breakage, Place, ToWorker } from "./message.ts";
 import type { LogTarget, Signal, WorkerSystem } from "./process.ts";
 import { requestLog as openRequestLog } from "./request_log.ts";
@@ -73,6 +76,9 @@ function run(system: WorkerSystem, start: Start): Running {
     turnstile: new Turnstile(limit),
   };
   const requestLog = access === null ? null : openRequestLog(access, settings, system.pid);
+  const register = settings.watchdog ? system.takeRegister() : null;
+  const inFlight = new InFlight({ settings, register, log, now: system.now });
+  const concurrency = settings.limitConcurrency > 0 ? new ConcurrencyLimit(settings.limitConcurrency, log) : null;
   const open: Open[] = [];
   let application: Application | null = null;
   let hooks: WorkerHooks | null = null;
@@ -88,6 +94,7 @@ function run(system: WorkerSystem, start: Start): Running {
     rss: settings.maxRss === 0 ? Infinity : settings.maxRss * 2 ** 20,
     lifetime: settings.maxLifetime === 0 ? Infinity : settings.maxLifetime * 1000 * (1 + Math.random() / 10),
   };
+  system.every(BEAT, look);
   system.every(BEAT, tick);
   tell({ type: "started", gracefulTimeout: settings.gracefulTimeout * 1000, limits, at: system.now() });
   return { tell, signalled, told };
@@ -102,6 +109,11 @@ function run(system: WorkerSystem, start: Start): Running {
     if (isSync && traffic.inFlight > 0) return;
     const rss = limits.rss === Infinity ? 0 : system.memory();
     tell({ type: "ticked", inFlight: traffic.inFlight, handled: traffic.handled, rss, at: system.now() });
+  }
+
+  function look(): void {
+    register?.beat(system.now());
+    inFlight.look();
   }
 
   function told(message: ToWorker): void {
@@ -154,6 +166,8 @@ function run(system: WorkerSystem, start: Start): Running {
         return void leaveSoon(open);
       case "close":
         return void close(effect.deadline);
+      case "abort":
+        return void abort(effect.deadline);
       case "report":
         return system.send(effect.message);
       case "log":
@@ -174,6 +188,7 @@ function run(system: WorkerSystem, start: Start): Running {
     try {
       const [loaded] = await Promise.all([start.hooks ? beginHooked() : beginPlain(), tryAdoption()]);
       application = loaded;
+      if (settings.loopLag > 0) watchLoop(system, settings.loopLag * 1000, { inFlight, log });
       if (start.slot === 0 && start.generation === 1) for (const text of limitations(settings, loaded.kind)) log("warning", "limitation", { text });
       tell({ type: "loaded", at: system.now() });
     } catch (error) {
@@ -223,8 +238,11 @@ function run(system: WorkerSystem, start: Start): Running {
 
   async function openPlace(slot: number, place: Place, descriptor: number | null): Promise<void> {
     const door: Door = { inFlight: 0, closing: closing || isSync, madeUpHost: null };
-    const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, requestHooks: hooks?.requests ?? null, multiprocess: start.multiprocess };
-    const options = { ...createHandler(application!, handling), onError: refuse, keepAlive: settings.keepAlive };
+    const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, register, requestHooks: hooks?.requests ?? null, multiprocess: start.multiprocess };
+    const made = createHandler(application!, handling);
+    const attended = inFlight.attend(made.handler);
+    const handler = concurrency === null ? attended : concurrency.guard(attended, traffic, door);
+    const options = { ...made, handler, onError: refuse, keepAlive: settings.keepAlive };
     const served = descriptor === null
       ? await system.bind(place.address, { ...options, backlog: settings.backlog })
       : await system.adopt(descriptor, options).finally(() => system.closeDescriptor(descriptor));
@@ -270,6 +288,15 @@ function run(system: WorkerSystem, start: Start): Running {
     tell({ type: "closed", at: system.now() });
   }
 
+  /** A second later the arbiter is done with us; those whose handlers never answer get what there is. */
+  async function abort(deadline: number): Promise<void> {
+    for (const one of open) one.served.leave();
+    const requests = inFlight.refuse();
+    if (requests > 0) log("warning", "aborted-requests", { requests });
+    await Promise.race([Promise.all([...open].map((o) => o.served.close(deadline))), system.wait(deadline)]);
+    tell({ type: "closed", at: system.now() });
+  }
+
   async function end(loaded: Application | null, limit: number): Promise<void> {
     try {
       await Promise.race([loaded?.shutdown?.(), system.wait(limit)]);
@@ -282,7 +309,7 @@ function run(system: WorkerSystem, start: Start): Running {
 /** Loads the application and awaits its startup. */
 async function begin(system: WorkerSystem, settings: Settings, log: Log): Promise<Application> {
   const loaded = await loadApplication(settings.app!, { ...system.loader, interface: settings.interface });
-  const application = settings.lint ? await linted(loaded, log) : loaded;
+  const application = await bounded(settings.lint ? await linted(loaded, log) : loaded, { system, settings, log });
   try {
     await application.startup?.();
   } catch (error) {
@@ -290,6 +317,12 @@ async function begin(system: WorkerSystem, settings: Settings, log: Log): Promis
     throw new AppLoadError(`Cannot start ${settings.app}: startup() failed: ${reason}`, 3, stack);
   }
   return application;
+}
+
+async function bounded(application: Application, { system, settings, log }: { readonly system: WorkerSystem; readonly settings: Settings; readonly log: Log }): Promise<Application> {
+  if (settings.requestTimeout === 0) return application;
+  const { withRequestTimeout } = await import("./request_timeout.ts");
+  return withRequestTimeout(application, { limit: settings.requestTimeout * 1000, log, isWhole: (response) => system.isWhole(response) });
 }
 
 /** The validator is loaded only where it is wanted. */

@@ -34,7 +34,7 @@ export const SIGNALS: readonly SignalRow[] = [
     worker: "Ignored.",
   },
   { signal: "CHLD", arbiter: "Nothing: the runtime itself takes note of a worker's end.", worker: "Nothing." },
-  { signal: "ABRT", arbiter: "The default action.", worker: "Sent by the arbiter to a silent worker: it ends with 1 if its loop still turns; KILL follows a second later." },
+  { signal: "ABRT", arbiter: "The default action.", worker: "Sent by the arbiter to a silent worker: if its loop still turns, it answers its requests with 503 and ends with 1; KILL follows a second later." },
 ];
 
 /** The signals the arbiter and a worker install handlers for. */

@@ -2,7 +2,7 @@
  * Carries out what the arbiter decides, and tells it what happened. One loop: an event, a step, its effects in order.
  * Whatever an effect brings about comes back as an event behind those already waiting.
  */
-import type { Log } from "../logging/record.ts";
+import type { Fields, Log } from "../logging/record.ts";
 import { type HookSource, NO_HOOKS } from "../settings/hooks.ts";
 import type { Settings } from "../settings/table.ts";
 import { arbiter, type Arbiter, type ArbiterEvent, type Effect, type Limits, step } from "./arbiter.ts";
@@ -194,7 +194,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       case "kill":
         return children.get(effect.id)?.kill(effect.signal);
       case "log":
-        return log(effect.level, effect.event, effect.fields);
+        return log(effect.level, effect.event, effect.of === undefined ? effect.fields : withRequests(effect.fields, effect.of));
       case "reopen-logs":
         options.reopenLogs?.();
         return children.forEach((child) => child.send({ type: "reopen-logs" }));
@@ -210,6 +210,12 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     }
   }
 
+  /** What the worker cannot say itself: its loop stands still. */
+  function withRequests(fields: Fields, id: number): Fields {
+    const inFlight = children.get(id)?.inFlight(Number(fields.seconds) * 1000) ?? null;
+    return inFlight === null ? fields : { ...fields, inFlight };
+  }
+
   function spawn({ id, slot, generation }: Extract<Effect, { type: "spawn" }>): void {
     const { settings } = generations.get(generation)!;
     generationOf.set(id, generation);
@@ -220,6 +226,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         title: title("worker", settings),
         runtime: settings.runtime,
         ...options.surroundings(settings, slot),
+        watchdog: settings.watchdog,
         onMessage: (message) => {
           if (message.type === "hello") child.send({ type: "start", id, slot, generation, settings, multiprocess, ...order, ...breakageFor(generation) });
           else hear(id, message);

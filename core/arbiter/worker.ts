@@ -8,12 +8,13 @@
  *    flight and a quiet time has passed: whoever was already connected but had not spoken yet is still served.
  * 3. At its limit of connections it stops accepting, and says so; below it, it accepts again.
  * 4. When something in it breaks, or it has served for long enough, it asks for a successor and goes on until that one serves.
+ * 5. Told to abort, it answers whoever waits with 503 before it ends, if its loop still turns.
  */
 import type { EventName, Fields, Level } from "../logging/record.ts";
 import type { FromWorker } from "./message.ts";
 import type { Millis, Signal } from "./process.ts";
 
-export type WorkerPhase = "starting" | "loading" | "serving" | "draining" | "closing" | "ended";
+export type WorkerPhase = "starting" | "loading" | "serving" | "draining" | "closing" | "aborting" | "ended";
 
 export interface WorkerState {
   readonly phase: WorkerPhase;
@@ -69,12 +70,17 @@ export type WorkerEffect =
   | { readonly type: "announce-close" }
   /** End the servers and shut the application down, within `deadline`. */
   | { readonly type: "close"; readonly deadline: Millis }
+  /** Answer whoever still waits, and end the servers, within `deadline`. */
+  | { readonly type: "abort"; readonly deadline: Millis }
   | { readonly type: "report"; readonly message: FromWorker }
   | { readonly type: "log"; readonly level: Level; readonly event: EventName; readonly fields: Fields }
   | { readonly type: "exit"; readonly code: number };
 
 /** How long a draining worker goes on answering: a real network's clients may need this to send what they meant to. */
 export const QUIET: Millis = 1000;
+
+/** How long an aborting worker has for its last answers: the arbiter sends KILL a second after ABRT. */
+export const LAST_ANSWERS: Millis = 700;
 
 export function worker(pid: number, at: Millis): WorkerState {
   return { phase: "starting", pid, since: at, gracefulTimeout: 30_000, limits: { rss: Infinity, lifetime: Infinity }, full: false, tired: false };
@@ -124,7 +130,7 @@ export function step(before: WorkerState, event: WorkerEvent): [WorkerState, Wor
     case "ticked":
       return tick(before, event);
     case "closed":
-      return end(before, 0, []);
+      return end(before, before.phase === "aborting" ? 1 : 0, []);
   }
 }
 
@@ -142,7 +148,7 @@ function obey(before: WorkerState, signal: Signal, at: Millis): [WorkerState, Wo
     case "QUIT":
       return end(before, 0, []);
     case "ABRT":
-      return end(before, 1, [log("error", "aborting", { pid: before.pid })]);
+      return abort(before, at);
     case "USR1":
       return [before, [{ type: "reopen-logs" }]];
     case "WINCH":
@@ -152,8 +158,16 @@ function obey(before: WorkerState, signal: Signal, at: Millis): [WorkerState, Wo
   }
 }
 
+/** Who sends it wants the process gone, but a loop that still turns owes its clients an answer. */
+function abort(before: WorkerState, at: Millis): [WorkerState, WorkerEffect[]] {
+  const said = log("error", "aborting", { pid: before.pid });
+  if (before.phase === "starting" || before.phase === "loading") return end(before, 1, [said]);
+  if (before.phase === "aborting") return [before, []];
+  return [{ ...before, phase: "aborting", since: at }, [said, { type: "announce-close" }, { type: "abort", deadline: LAST_ANSWERS }]];
+}
+
 function drain(before: WorkerState, at: Millis, first: readonly WorkerEffect[]): [WorkerState, WorkerEffect[]] {
-  if (before.phase === "draining" || before.phase === "closing") return [before, []];
+  if (before.phase === "draining" || before.phase === "closing" || before.phase === "aborting") return [before, []];
   return [{ ...before, phase: "draining", since: at }, [...first, { type: "announce-close" }, { type: "leave" }]];
 }
 

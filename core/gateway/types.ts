@@ -100,6 +100,12 @@ export interface EarlyHints {
   (headers: HeaderList): void | Promise<void>;
 }
 
+/** `environ["tsgi.deadline"]`: the time at which a server, or middleware, ends the request. Present only where there is one; not in SPEC. */
+export interface RequestDeadline {
+  /** Moves it `ms` milliseconds further away. Too late, it does nothing. Throws RangeError for what is no positive time. */
+  extend(ms: number): void;
+}
+
 /** Called once when the response is over, however it ended. Status and headers are null if none were in force (SPEC X-6). */
 export interface ResponseFinished {
   (environ: Environ, status: Status | null, headers: HeaderList | null, error: unknown): void | PromiseLike<void>;
@@ -143,6 +149,7 @@ export interface TsgiVariables {
   "tsgi.response_finished"?: ResponseFinished[];
   "tsgi.file_wrapper"?: FileWrapper;
   "tsgi.early_hints"?: EarlyHints;
+  "tsgi.deadline"?: RequestDeadline;
   "tsgi.wait_until"?: (promise: PromiseLike<unknown>) => void;
 }
 

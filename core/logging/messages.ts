@@ -12,7 +12,7 @@ export const MESSAGES = {
   "handling-signal": (f) => `Handling signal: ${f.signal}`,
   "hang-up": () => "Hang up: Master",
   "quick-shutdown": () => "Quick shutdown requested",
-  "worker-timeout": (f) => `WORKER TIMEOUT (pid:${f.pid})`,
+  "worker-timeout": (f) => `WORKER TIMEOUT (pid:${f.pid}) blocked ${short(f.seconds)}${requests(f.inFlight)}`,
   signalled: (f) => `Worker (pid:${f.pid}) was sent ${f.signal}!${because(f.cause)}`,
   exited: (f) => `Worker (pid:${f.pid}) exited with code ${f.code}.`,
   "shutting-down": () => "Shutting down: Master",
@@ -65,6 +65,11 @@ export const MESSAGES = {
   "listen-failed": (f) => `Cannot listen on slot ${f.slot}: ${f.reason}`,
   "server-ended": (f) => `The native server ended by itself: ${f.reason}`,
   aborting: (f) => `Worker (pid: ${f.pid}) was told to abort`,
+  "slow-request": (f) => `Slow request: ${f.request} ${f.over ? "took" : "has been waiting for"} ${seconds(f.seconds)}`,
+  "request-timeout": (f) => `Request timeout: ${f.request} was not over within ${seconds(f.seconds)}`,
+  "loop-lag": (f) => `The event loop was held up for ${seconds(f.seconds)}${f.requests ? ` by ${f.requests}` : ""}`,
+  overloaded: (f) => `Refused ${f.refused} ${f.refused === 1 ? "request" : "requests"} with 503: ${f.limit} were in flight (limit-concurrency)`,
+  "aborted-requests": (f) => `Answered ${f.requests} ${f.requests === 1 ? "request" : "requests"} in flight with 503`,
   lint: (f) => `Lint: ${f.code}: ${f.text}`,
   application: (f) => `${f.text}`,
 } satisfies Record<string, (fields: Fields) => string>;
@@ -75,6 +80,16 @@ function because(cause: unknown): string {
   if (cause === "boot-timeout") return " It did not boot in time.";
   if (cause === "overdue") return " It did not finish in time.";
   return "";
+}
+
+/** Absent where nobody knows. */
+function requests(inFlight: unknown): string {
+  if (inFlight === undefined) return "";
+  return inFlight === "" ? "; nothing in flight" : `; in flight: ${inFlight}`;
+}
+
+function short(value: unknown): string {
+  return `${Number(value).toFixed(1)}s`;
 }
 
 function seconds(value: unknown): string {

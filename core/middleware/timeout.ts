@@ -1,15 +1,18 @@
-import type { Body, Chunk, Environ, Middleware, StartResponse, Status, Write } from "../gateway/types.ts";
+import type { Body, Chunk, Environ, Middleware, RequestDeadline, StartResponse, Status, Write } from "../gateway/types.ts";
 import { ChunkReader, derivedBody, isThenable } from "./chunk_reader.ts";
 
-/** What {@linkcode timeout} answers. */
+/** What {@linkcode timeout} does when the time is up. */
 export interface TimeoutOptions {
   /** "504 Gateway Timeout" unless given. */
   readonly status?: Status;
+  /** Told when the time is up, before the client is. */
+  readonly onTimeout?: (environ: Environ) => void;
 }
 
 /**
  * Ends a request that takes longer than `ms` milliseconds, its body included: before anything was sent with a 504, afterwards by breaking
- * the response off. The application's `tsgi.signal` aborts in both cases, and its body is closed.
+ * the response off. The application's `tsgi.signal` aborts in both cases, and its body is closed. `environ["tsgi.deadline"].extend(ms)` gives
+ * a request more time.
  *
  * Do not put it around event streams. Nothing can stop code that never awaits: for that there is the server's own `--timeout`.
  *
@@ -20,11 +23,10 @@ export interface TimeoutOptions {
  * const application = timeout(30_000)(shop);
  * ```
  */
-export function timeout(ms: number, { status = "504 Gateway Timeout" }: TimeoutOptions = {}): Middleware {
-  // setTimeout takes no more than 31 bits, and takes what is beyond for 1 ms.
-  if (!(ms > 0 && ms < 2 ** 31)) throw new RangeError(`Cannot use the timeout ${String(ms)}: expected milliseconds, from 1 to ${2 ** 31 - 1}`);
+export function timeout(ms: number, { status = "504 Gateway Timeout", onTimeout }: TimeoutOptions = {}): Middleware {
+  if (!isTime(ms)) throw new RangeError(`Cannot use the timeout ${String(ms)}: expected milliseconds, from 1 to ${2 ** 31 - 1}`);
   return (app) => (environ, startResponse) => {
-    const deadline = new Deadline(environ, startResponse, ms, status);
+    const deadline = new Deadline(environ, startResponse, { ms, status, onTimeout });
     try {
       const body = app(environ, deadline.startResponse);
       return isThenable(body) ? deadline.returnedLater(body) : deadline.returned(body);
@@ -35,31 +37,55 @@ export function timeout(ms: number, { status = "504 Gateway Timeout" }: TimeoutO
   };
 }
 
+/** setTimeout takes no more than 31 bits, and takes what is beyond for 1 ms. */
+function isTime(ms: number): boolean {
+  return ms > 0 && ms < 2 ** 31;
+}
+
+interface Limit {
+  readonly ms: number;
+  readonly status: Status;
+  readonly onTimeout: TimeoutOptions["onTimeout"];
+}
+
 /** One request against the clock. */
 class Deadline {
   readonly #environ: Environ;
   readonly #outer: StartResponse;
-  readonly #status: Status;
+  readonly #limit: Limit;
   readonly #controller = new AbortController();
-  readonly #timer: ReturnType<typeof setTimeout>;
+  #timer: ReturnType<typeof setTimeout> | null;
+  #due: number;
   /** Rejects when the time is up, and never resolves. */
   readonly #expired: Promise<never>;
+  readonly #reject: (error: Error) => void;
   readonly #error: Error;
   #isStarted = false;
   #isCommitted = false;
   #isExpired = false;
   #reader: ChunkReader | null = null;
 
-  constructor(environ: Environ, outer: StartResponse, ms: number, status: Status) {
+  constructor(environ: Environ, outer: StartResponse, limit: Limit) {
     this.#environ = environ;
     this.#outer = outer;
-    this.#status = status;
-    this.#error = new DOMException(`Cannot answer ${environ.REQUEST_METHOD} within ${ms} ms`, "TimeoutError");
+    this.#limit = limit;
+    this.#error = new DOMException(`Cannot answer ${environ.REQUEST_METHOD} within ${limit.ms} ms`, "TimeoutError");
     const { promise, reject } = Promise.withResolvers<never>();
     this.#expired = promise;
+    this.#reject = reject;
     promise.catch(() => undefined);
     environ["tsgi.signal"] = AbortSignal.any([environ["tsgi.signal"], this.#controller.signal]);
-    this.#timer = setTimeout(() => this.#expire(reject), ms);
+    environ["tsgi.deadline"] = { extend: (more: number) => this.#extend(more) } satisfies RequestDeadline;
+    this.#due = performance.now() + limit.ms;
+    this.#timer = setTimeout(() => this.#expire(), limit.ms);
+  }
+
+  #extend(ms: number): void {
+    if (!isTime(ms)) throw new RangeError(`Cannot extend the deadline by ${String(ms)}: expected milliseconds, from 1 to ${2 ** 31 - 1}`);
+    if (this.#timer === null) return;
+    clearTimeout(this.#timer);
+    this.#due += ms;
+    this.#timer = setTimeout(() => this.#expire(), Math.min(this.#due - performance.now(), 2 ** 31 - 1));
   }
 
   readonly startResponse: StartResponse = (...args) => {
@@ -70,7 +96,8 @@ class Deadline {
   };
 
   cancel(): void {
-    clearTimeout(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
   }
 
   returned(body: Body): Body {
@@ -112,9 +139,11 @@ class Deadline {
     }
   }
 
-  #expire(reject: (error: Error) => void): void {
+  #expire(): void {
     this.#isExpired = true;
-    reject(this.#error);
+    this.#timer = null;
+    this.#limit.onTimeout?.(this.#environ);
+    this.#reject(this.#error);
     // Before close(): a generator that waits for something closes only when that comes (SPEC K-7).
     this.#controller.abort(this.#error);
     if (this.#reader !== null) this.#abandon(this.#reader);
@@ -122,10 +151,10 @@ class Deadline {
 
   #answer(): Chunk[] {
     if (this.#isCommitted) throw this.#error;
-    const args = [this.#status, [["Content-Type", "text/plain"]]] as Parameters<StartResponse>;
+    const args = [this.#limit.status, [["Content-Type", "text/plain"]]] as Parameters<StartResponse>;
     if (this.#isStarted) this.#outer(args[0], args[1], this.#error);
     else this.#outer(args[0], args[1]);
-    return [`${this.#status.slice(4)}\n`];
+    return [`${this.#limit.status.slice(4)}\n`];
   }
 
   #written(write: Write, chunk: Chunk): Promise<void> {

@@ -143,6 +143,34 @@ export const TABLE = {
     kind: "seconds", min: 0, default: 2, section: "workers", applies: "reload",
     doc: "Time an idle connection waits for its next request before it is closed. Behind a load balancer, make it longer than the balancer's.",
   },
+  requestTimeout: {
+    kind: "seconds", min: 0, default: 0, section: "workers", applies: "reload",
+    doc:
+      "Time a request may take, its answer included: then the client gets 504, or a broken body if the answer had begun, and the " +
+      "application's signal aborts. Code that never awaits is bounded by timeout alone. 0 sets no limit.",
+  },
+  slowRequest: {
+    kind: "seconds", min: 0, default: 0, section: "workers", applies: "reload",
+    doc: "Time without an answer after which the log warns of a request and names it, once. 0 warns of none.",
+  },
+  loopLag: {
+    kind: "seconds", min: 0, default: 0, section: "workers", applies: "reload",
+    doc:
+      "Time an event loop may be held up before the log warns of it, and names the handler that did it or the requests that waited. 0 warns " +
+      "of none; with a value, each request is timed.",
+  },
+  limitConcurrency: {
+    kind: "integer", min: 0, default: 0, section: "workers", applies: "reload",
+    doc:
+      "Requests in flight in one worker beyond which the next ones get 503 with Retry-After: 1 and never reach the application. 0 refuses " +
+      "none: they wait.",
+  },
+  watchdog: {
+    kind: "boolean", default: true, section: "workers", applies: "reload",
+    doc:
+      "Lets the log name the requests that a murdered worker had in flight. It takes 16 KiB a worker, and less than two hundredths of the " +
+      "CPU of the smallest answer.",
+  },
   runtime: {
     kind: "choice", choices: ["deno", "bun"], default: null, computed: true, shown: "the runtime tsgi itself runs on", section: "workers",
     applies: "reload",

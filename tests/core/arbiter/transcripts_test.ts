@@ -139,7 +139,7 @@ function effectText(effect: Effect): string {
     case "kill":
       return `kill ${effect.id} ${effect.signal}`;
     case "log":
-      return `log ${effect.level}: ${MESSAGES[effect.event](effect.fields)}`;
+      return `log ${effect.level}: ${MESSAGES[effect.event](effect.fields)}${effect.of === undefined ? "" : ` [and what ${effect.of} has in flight]`}`;
     case "exit":
       return `exit ${effect.code}`;
     case "show-error":

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { QUIET, step, worker, type WorkerEffect, type WorkerEvent, type WorkerState } from "../../../core/arbiter/worker.ts";
+import { LAST_ANSWERS, QUIET, step, worker, type WorkerEffect, type WorkerEvent, type WorkerState } from "../../../core/arbiter/worker.ts";
 
 type Told = WorkerEvent extends infer E ? (E extends { readonly at: number } ? Omit<E, "at"> : never) : never;
 
@@ -15,6 +15,7 @@ function after(...events: readonly (Told & { readonly at?: number })[]): { reado
 function text(effect: WorkerEffect): string {
   if (effect.type === "report") return `report ${effect.message.type}`;
   if (effect.type === "log") return `log ${effect.event}`;
+  if (effect.type === "abort") return `abort ${effect.deadline}`;
   if (effect.type === "exit") return `exit ${effect.code}`;
   return effect.type === "listen" || effect.type === "let-go" ? `${effect.type} ${effect.slot}` : effect.type;
 }
@@ -60,9 +61,8 @@ test("step() closes when nothing is in flight and the quiet time has passed", ()
   assert.deepEqual(after(started, loaded, term, ticked(0), { type: "closed" }).did, ["log exiting", "exit 0"]);
 });
 
-test("step() ends at once on QUIT, with 1 on ABRT, and at once on TERM while it loads", () => {
+test("step() ends at once on QUIT, and at once on TERM while it loads", () => {
   assert.deepEqual(after(started, loaded, { type: "signalled", signal: "QUIT" }).did.at(-1), "exit 0");
-  assert.deepEqual(after(started, loaded, { type: "signalled", signal: "ABRT" }).did.at(-1), "exit 1");
   assert.deepEqual(after(started, term).did.at(-1), "exit 0");
 });
 
@@ -92,4 +92,19 @@ test("step() asks for a successor once: for a fault, its requests, its memory, i
 
 test("step() does nothing after its end", () => {
   assert.deepEqual(after(started, term, loaded).did, []);
+});
+
+const abort = { type: "signalled", signal: "ABRT" } as const;
+const closed = { type: "closed" } as const;
+
+test("step() of a worker told to abort answers first, and then ends with 1", () => {
+  assert.deepEqual(after(started, loaded, abort).did, ["log aborting", "announce-close", `abort ${LAST_ANSWERS}`]);
+  assert.deepEqual(after(started, loaded, abort, abort).did, [], "once");
+  assert.deepEqual(after(started, loaded, abort, term).did, [], "a later TERM does not slow it down");
+  assert.deepEqual(after(started, loaded, abort, closed).did, ["log exiting", "exit 1"]);
+  assert.deepEqual(after(started, loaded, term, abort, closed).did, ["log exiting", "exit 1"]);
+});
+
+test("step() of a worker told to abort while it loads ends at once", () => {
+  assert.deepEqual(after(started, abort).did, ["log aborting", "log exiting", "exit 1"]);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runApp, testEnviron } from "../../../core/gateway/testing.ts";
-import type { App } from "../../../core/gateway/types.ts";
+import type { App, Environ, RequestDeadline } from "../../../core/gateway/types.ts";
 import { timeout } from "../../../core/middleware/timeout.ts";
 import { clean, ct, header, hello, run, streaming, underLint } from "./under_lint.ts";
 
@@ -86,4 +86,25 @@ test("timeout() leaves what is in time alone", async () => {
 
 test("timeout() refuses a time that is none", () => {
   for (const ms of [0, -1, NaN, Infinity, 2 ** 31]) assert.throws(() => timeout(ms), RangeError);
+});
+
+test("timeout() tells of the end, and lets the deadline be moved", async () => {
+  const told: string[] = [];
+  const late = (environ: Environ) => void told.push(environ.PATH_INFO);
+  const result = await run(timeout(20, { onTimeout: late }), (async (environ, startResponse) => {
+    environ["tsgi.deadline"]!.extend(60_000);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    startResponse("200 OK", ct.slice());
+    return ["in time"];
+  }) as App);
+  assert.deepEqual([result.status, result.text, told], ["200 OK", "in time", []]);
+  let deadline: RequestDeadline | undefined;
+  const overdue = await run(timeout(20, { onTimeout: late }), (environ) => {
+    deadline = environ["tsgi.deadline"];
+    deadline!.extend(10);
+    return new Promise<never>(() => undefined);
+  });
+  assert.deepEqual([overdue.status, told], ["504 Gateway Timeout", ["/"]]);
+  deadline!.extend(10);
+  for (const ms of [0, -1, NaN, Infinity]) assert.throws(() => deadline!.extend(ms), RangeError);
 });

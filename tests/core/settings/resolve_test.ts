@@ -15,7 +15,7 @@ test("resolve() of nothing gives gunicorn's defaults", () => {
     interface: "auto", lint: false, reload: false, reloadEngine: "auto", reloadExtraFile: [], chdir: "/srv", env: {}, envFile: null, pidfile: null, daemon: false,
     enableStdioInheritance: false, user: null, group: null, initgroups: false, umask: 0, serverHeader: false, captureOutput: false, accessLogfile: null,
     accessLogformat: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"', errorLogfile: "-", logLevel: "info", logFormat: "text",
-    name: null,
+    name: null, requestTimeout: 0, slowRequest: 0, loopLag: 0, limitConcurrency: 0, watchdog: true,
   };
   assert.deepEqual(settings, expected);
   assert.deepEqual(problems, []);

@@ -1,0 +1,132 @@
+/**
+ * The requests of a worker that are being handled: who they are, for the logs, and who still waits for an answer, for the end.
+ *
+ * The rules:
+ *
+ * 1. A request that is answered at once costs nothing but its entry in the register, if there is one.
+ * 2. An awaited answer can be given by us instead, once: when the worker has to end, nobody is left without one.
+ * 3. A slow request is told of once, while it is slow if the loop turns, else when it is over.
+ */
+import type { Log } from "../logging/record.ts";
+import type { Settings } from "../settings/table.ts";
+import type { NativeHandler } from "./listener.ts";
+import type { Millis } from "./process.ts";
+import { type Register, requestLine } from "./register.ts";
+
+export interface InFlightOptions {
+  readonly settings: Pick<Settings, "slowRequest" | "loopLag">;
+  /** Null without a watchdog. */
+  readonly register: Register | null;
+  readonly log: Log;
+  readonly now: () => Millis;
+}
+
+/** A request whose answer is awaited. */
+interface Awaited {
+  readonly request: Request;
+  readonly since: Millis;
+  readonly answer: (response: Response) => void;
+  isSlow: boolean;
+}
+
+/** The handler call that held the loop up longest. */
+interface Longest {
+  readonly line: string;
+  readonly time: Millis;
+}
+
+export class InFlight {
+  readonly #options: InFlightOptions;
+  readonly #awaited = new Set<Awaited>();
+  readonly #slow: Millis;
+  #longest: Longest | null = null;
+  #isRefusing = false;
+
+  constructor(options: InFlightOptions) {
+    this.#options = options;
+    this.#slow = options.settings.slowRequest * 1000 || Infinity;
+  }
+
+  /** `handler`, with an eye on each request. */
+  attend(handler: NativeHandler): NativeHandler {
+    const { register, settings, now } = this.#options;
+    const attended: NativeHandler = (request, platform) => {
+      const slot = register === null ? 0 : register.enter(request.method, request.url);
+      const answer = handler(request, platform);
+      if (!(answer instanceof Response)) return this.#follow(request, slot, answer);
+      register?.leave(slot);
+      return answer;
+    };
+    if (settings.slowRequest === 0 && settings.loopLag === 0) return attended;
+    return (request, platform) => {
+      const since = now();
+      const answer = attended(request, platform);
+      this.#called(request, now() - since, answer instanceof Response);
+      return answer;
+    };
+  }
+
+  /** Tells of the awaited requests that have become slow. To be called twice a second. */
+  look(): void {
+    const now = this.#options.now();
+    for (const one of this.#awaited) {
+      if (one.isSlow || now - one.since <= this.#slow) continue;
+      one.isSlow = true;
+      this.#options.log("warning", "slow-request", { request: requestLine(one.request), seconds: (now - one.since) / 1000, over: false });
+    }
+  }
+
+  /** Whom to suspect when the loop was held up for `lag`: the call that took at least half of that, else those who are awaited. */
+  suspects(lag: Millis): string {
+    const longest = this.#longest;
+    this.#longest = null;
+    if (longest !== null && longest.time * 2 >= lag) return longest.line;
+    const lines = [...this.#awaited].slice(0, 10).map(({ request }) => requestLine(request));
+    return lines.join(", ");
+  }
+
+  /** Forgets the calls so far: the loop turned in time. */
+  relax(): void {
+    this.#longest = null;
+  }
+
+  /** Answers everybody who waits, and whoever comes from now on and would have to wait, with 503; how many waited. */
+  refuse(): number {
+    this.#isRefusing = true;
+    const waiting = this.#awaited.size;
+    for (const one of this.#awaited) one.answer(unavailable());
+    this.#awaited.clear();
+    return waiting;
+  }
+
+  #called(request: Request, time: Millis, isOver: boolean): void {
+    if (this.#longest === null || time > this.#longest.time) this.#longest = { line: requestLine(request), time };
+    if (isOver && time > this.#slow) this.#options.log("warning", "slow-request", { request: requestLine(request), seconds: time / 1000, over: true });
+  }
+
+  #follow(request: Request, slot: number, answer: Promise<Response>): Promise<Response> {
+    const { register, now } = this.#options;
+    const since = now();
+    register?.wait(slot, since);
+    return new Promise((resolve, reject) => {
+      const one: Awaited = { request, since, answer: resolve, isSlow: false };
+      if (this.#isRefusing) resolve(unavailable());
+      else this.#awaited.add(one);
+      const over = () => {
+        this.#awaited.delete(one);
+        register?.leave(slot);
+      };
+      answer.then((response) => {
+        over();
+        resolve(response);
+      }, (error) => {
+        over();
+        reject(error);
+      });
+    });
+  }
+}
+
+function unavailable(): Response {
+  return new Response("Service Unavailable\n", { status: 503, headers: { "content-type": "text/plain; charset=utf-8", connection: "close" } });
+}

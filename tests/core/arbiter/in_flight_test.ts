@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { InFlight } from "../../../core/arbiter/in_flight.ts";
+import { inFlightText, Register, REGISTER_SIZE } from "../../../core/arbiter/register.ts";
+
+function setting(slowRequest = 0, loopLag = 0) {
+  const memory = new Uint8Array(REGISTER_SIZE);
+  const said: string[] = [];
+  const clock = { at: 1000 };
+  const inFlight = new InFlight({
+    settings: { slowRequest, loopLag },
+    register: new Register(memory),
+    log: (level, event, fields) => said.push(`${level} ${event} ${JSON.stringify(fields)}`),
+    now: () => clock.at,
+  });
+  return { memory, said, clock, inFlight, text: () => inFlightText(memory, 0) };
+}
+
+const request = (path: string) => new Request(`http://h${path}`);
+
+test("attend() has a request in the register for as long as it is handled", async () => {
+  const { inFlight, text } = setting();
+  const { promise, resolve } = Promise.withResolvers<Response>();
+  const during: string[] = [];
+  const handler = inFlight.attend((r) => {
+    during.push(text());
+    return r.url.endsWith("/now") ? new Response("now") : promise;
+  });
+  const now = handler(request("/now"), null);
+  assert.ok(now instanceof Response);
+  assert.equal(text(), "");
+  const later = handler(request("/later"), null);
+  assert.match(text(), /^GET \/later \(/);
+  resolve(new Response("later"));
+  assert.equal(await (await later).text(), "later");
+  assert.equal(text(), "");
+  assert.deepEqual(during.map((t) => t.replace(/ \(.*/, "")), ["GET /now", "GET /later"]);
+  const failing = inFlight.attend(() => Promise.reject(new Error("own")));
+  await assert.rejects(async () => await failing(request("/"), null), /own/);
+  assert.equal(text(), "");
+});
+
+test("refuse() answers everybody who waits, and who would wait from then on", async () => {
+  const { inFlight } = setting();
+  const handler = inFlight.attend((r) => (r.url.endsWith("/now") ? new Response("now") : new Promise<Response>(() => {})));
+  const waiting = [handler(request("/a"), null), handler(request("/b"), null)];
+  assert.equal(inFlight.refuse(), 2);
+  waiting.push(handler(request("/c"), null));
+  for (const response of await Promise.all(waiting)) {
+    assert.deepEqual([response.status, response.headers.get("connection"), await response.text()], [503, "close", "Service Unavailable\n"]);
+  }
+  assert.equal((await handler(request("/now"), null)).status, 200);
+  assert.equal(inFlight.refuse(), 0);
+});
+
+test("look() tells of a slow request once, a call that was slow tells itself", () => {
+  const { inFlight, said, clock } = setting(2);
+  const handler = inFlight.attend((r) => {
+    if (r.url.includes("/spin")) clock.at += 2500;
+    return r.url.endsWith("/wait") ? new Promise<Response>(() => {}) : new Response();
+  });
+  void handler(request("/wait"), null);
+  clock.at += 2000;
+  inFlight.look();
+  assert.deepEqual(said, []);
+  clock.at += 500;
+  inFlight.look();
+  inFlight.look();
+  void handler(request("/spin"), null);
+  assert.deepEqual(said, [
+    'warning slow-request {"request":"GET /wait","seconds":2.5,"over":false}',
+    'warning slow-request {"request":"GET /spin","seconds":2.5,"over":true}',
+  ]);
+});
+
+test("suspects() names the call that took the time, else who waits", () => {
+  const { inFlight, clock } = setting(0, 1);
+  const handler = inFlight.attend((r) => {
+    if (r.url.includes("/spin")) clock.at += 900;
+    return r.url.endsWith("/wait") ? new Promise<Response>(() => {}) : new Response();
+  });
+  void handler(request("/wait"), null);
+  void handler(request("/spin"), null);
+  void handler(request("/quick"), null);
+  assert.equal(inFlight.suspects(1000), "GET /spin");
+  assert.equal(inFlight.suspects(1000), "GET /wait", "a call is held against somebody once");
+  void handler(request("/spin"), null);
+  inFlight.relax();
+  assert.equal(inFlight.suspects(1000), "GET /wait");
+});
