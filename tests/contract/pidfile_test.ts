@@ -23,6 +23,8 @@ function inFolder(use: (folder: string, path: string) => void | Promise<void>): 
 async function withProcess(title: string, use: (pid: number) => void): Promise<void> {
   const child = spawn("/bin/sleep", ["60"], { argv0: title, stdio: "ignore" });
   await once(child, "spawn");
+  // A moment after the spawn, before its arguments are in place, a process has none.
+  while (readFileSync(`/proc/${child.pid}/cmdline`, "utf8") === "") await new Promise((resolve) => setTimeout(resolve, 1));
   try {
     use(child.pid!);
   } finally {
