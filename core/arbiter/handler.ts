@@ -12,7 +12,9 @@ import { VERSION } from "../version.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import type { Application } from "./application.ts";
 import { checkAnswer, withHeader } from "./fetch_answer.ts";
+import { forwardedServer, refuseContradictions } from "./forwarded.ts";
 import type { Address, NativeHandler } from "./listener.ts";
+import { parseTrusted } from "./networks.ts";
 import type { WorkerSystem } from "./process.ts";
 import type { RequestLog } from "./request_log.ts";
 import { type Door, enter, leave, type Traffic } from "./traffic.ts";
@@ -43,8 +45,12 @@ const SOFTWARE = "tsgi";
 function tsgiHandler(app: App, { settings, address, door, traffic, log, requestLog, multiprocess }: Handling): Handler {
   const streams = new WeakMap<Response, Note>();
   const notes = new WeakMap<Exchange, Note>();
-  const gateway = createGateway(app, {
-    server: serverInfo(address, multiprocess),
+  const trusted = parseTrusted(settings.forwardedAllowIps);
+  const gateway = createGateway(refuseContradictions(app, trusted), {
+    server: forwardedServer(serverInfo(address, multiprocess), trusted),
+    scheme: "http",
+    scriptName: settings.rootPath ?? "",
+    underscoreHeaders: settings.headerMap === "dangerous" ? "allow" : settings.headerMap,
     responseHeaders: settings.serverHeader ? SERVER_HEADER : [],
     print: (lines) => print(log, lines),
     streaming,

@@ -15,6 +15,9 @@ export function limitations(settings: Settings, kind: Application["kind"]): read
   if (asksForKeepAlive && settings.runtime === "deno" && settings.bind.some((address) => address.kind === "unix")) {
     found.push(`--keep-alive ${settings.keepAlive} is not kept on unix sockets with Deno: it closes no idle connections, and the kernel does not tell which are`);
   }
-  if (settings.lint && kind === "fetch") found.push("--lint checks nothing here: a Fetch handler is no TSGI application");
+  const forTsgi = [settings.rootPath !== null && "--root-path", settings.headerMap !== "drop" && "--header-map"].filter((flag) => flag !== false);
+  if (kind === "fetch") for (const flag of forTsgi) found.push(`${flag} does nothing here: a Fetch handler gets the request as it came`);
+  // With --reload nobody asked for it.
+  if (settings.lint && !settings.reload && kind === "fetch") found.push("--lint checks nothing here: a Fetch handler is no TSGI application");
   return found;
 }

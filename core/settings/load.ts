@@ -4,6 +4,7 @@ import { type Command, type CommandLine, parseCommandArgs, parseCommandLine, typ
 import { CONFIG_FILES, configPath, type ConfigReader, type ConfigSource, readConfig } from "./config_file.ts";
 import { type Env, fromEnvironment } from "./environment.ts";
 import { isGlob } from "../arbiter/glob.ts";
+import { parseTrusted } from "../arbiter/networks.ts";
 import type { Problem } from "./problem.ts";
 import { type Entry, resolve, type Resolved } from "./resolve.ts";
 import type { Settings } from "./table.ts";
@@ -60,6 +61,8 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs 
   for (const path of settings.reload ? settings.reloadExtraFile.filter((text) => !isGlob(text)) : []) {
     if (!reader.exists(absolute(settings.chdir, path))) problems.push(noExtraFile(absolute(settings.chdir, path), resolved.sources.reloadExtraFile));
   }
+  problems.push(...trustProblems(settings.forwardedAllowIps, resolved.sources.forwardedAllowIps));
+  if (settings.rootPath !== null && !/^(?:\/[^/?#]+)+$/.test(settings.rootPath)) problems.push(noMount(settings.rootPath, resolved.sources.rootPath));
   if (json && command !== "print-config") problems.push(JSON_ALONE);
   if (settings.app === null && command !== "print-config" && problems.length === 0) problems.push(NO_APP);
   return { settings, problems, sources: resolved.sources, command, json, configFile: file.path };
@@ -132,6 +135,21 @@ function strongest(line: CommandLine["command"], args: CommandLine["command"]): 
 
 function noExtraFile(path: string, label: string): Problem {
   return { label, kind: "value", message: `Cannot use ${label}: there is no file ${path}; write a pattern for files that may come later` };
+}
+
+function trustProblems(items: readonly string[], label: string): Problem[] {
+  return items.flatMap((item): Problem[] => {
+    try {
+      parseTrusted([item]);
+      return [];
+    } catch (error) {
+      return [{ label, kind: "value", message: `Cannot use ${label}: ${(error as SyntaxError).message}, got ${showWritten(item)}` }];
+    }
+  });
+}
+
+function noMount(path: string, label: string): Problem {
+  return { label, kind: "value", message: `Cannot use ${label}: expected a path such as /shop, without a slash at the end, got ${showWritten(path)}` };
 }
 
 function noDirectory(path: string, label: string): Problem {

@@ -11,7 +11,8 @@ test("resolve() of nothing gives gunicorn's defaults", () => {
   const expected: Settings = {
     config: null, app: null, bind: [{ kind: "tcp", host: "127.0.0.1", port: 8000 }], backlog: 2048, reusePort: false, workers: 1,
     workerClass: "async", workerConnections: 1000, timeout: 30, bootTimeout: 60, gracefulTimeout: 30, keepAlive: 2, runtime: "deno",
-    interface: "auto", lint: false, reload: false, reloadEngine: "auto", reloadExtraFile: [], chdir: "/srv", env: {}, serverHeader: false, accessLogfile: null,
+    interface: "auto", lint: false, reload: false, reloadEngine: "auto", reloadExtraFile: [], chdir: "/srv", env: {}, serverHeader: false,
+    forwardedAllowIps: ["127.0.0.1", "::1"], headerMap: "drop", rootPath: null, accessLogfile: null,
     accessLogformat: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"', errorLogfile: "-", logLevel: "info", logFormat: "text",
     name: null,
   };
