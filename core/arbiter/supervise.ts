@@ -100,6 +100,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   const waiting: ArbiterEvent[] = [];
   let stepping = false;
   let watch = watchFor(options.settings);
+  let watched = whatToWatch(options.settings);
   const timer = system.every(TICK, () => tell({ type: "ticked", at: system.now() }));
   return { code, tell };
 
@@ -238,8 +239,11 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     if (held === null) return tell({ type: "refused", reason: "an address could not be bound", at: system.now() });
     candidate = { settings: found.settings, held };
     // Before the new workers read anything: what changes from here on is one more reload.
-    watch?.close();
-    watch = watchFor(found.settings);
+    if (whatToWatch(found.settings) !== watched) {
+      watch?.close();
+      watch = watchFor(found.settings);
+      watched = whatToWatch(found.settings);
+    }
     tell({ type: "configured", limits: limits(found.settings), at: system.now() });
   }
 
@@ -277,6 +281,11 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       development: settings.reload,
     };
   }
+}
+
+/** Whatever of the settings decides what is watched, and how, in one text. */
+function whatToWatch({ reload, app, chdir, config, reloadEngine, reloadExtraFile }: Settings): string {
+  return JSON.stringify(reload ? [app, chdir, config, reloadEngine, reloadExtraFile] : null);
 }
 
 function isSame(a: Address | undefined, b: Address): boolean {
