@@ -12,7 +12,9 @@ import { VERSION } from "../version.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import type { Application } from "./application.ts";
 import { checkAnswer, withHeader } from "./fetch_answer.ts";
+import { forwardedServer } from "./forwarded.ts";
 import type { Address, NativeHandler } from "./listener.ts";
+import { parseTrusted } from "./networks.ts";
 import type { WorkerSystem } from "./process.ts";
 import type { HookedApp, RequestHooks } from "./request_hooks.ts";
 import type { Register } from "./register.ts";
@@ -67,8 +69,12 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
   const end = requestLog === null ? finished : finishedAndLogged;
   const streams = new WeakMap<Response, Note>();
   const notes = new WeakMap<Exchange, Note>();
+  const trusted = parseTrusted(settings.forwardedAllowIps);
   const gateway = createGateway(app, {
-    server: serverInfo(address, multiprocess),
+    server: forwardedServer(serverInfo(address, multiprocess), trusted),
+    scheme: "http",
+    scriptName: settings.rootPath ?? "",
+    underscoreHeaders: settings.headerMap === "dangerous" ? "allow" : settings.headerMap,
     responseHeaders: settings.serverHeader ? SERVER_HEADER : [],
     print: (lines) => print(log, lines),
     noHost: () => door.madeUpHost,

@@ -152,6 +152,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   let watch = watchFor(options.settings);
   /** What nworkersChanged was told last. */
   let toldTarget = state.target;
+  let watched = whatToWatch(options.settings);
   const timer = system.every(TICK, () => tell({ type: "ticked", at: system.now() }));
   return { code, tell };
 
@@ -339,8 +340,11 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     if (held === null) return tell({ type: "refused", reason: "an address could not be bound", at: system.now() });
     candidate = { settings: found.settings, held, hooks: source };
     // Before the new workers read anything: what changes from here on is one more reload.
-    watch?.close();
-    watch = watchFor(found.settings);
+    if (whatToWatch(found.settings) !== watched) {
+      watch?.close();
+      watch = watchFor(found.settings);
+      watched = whatToWatch(found.settings);
+    }
     tell({ type: "configured", limits: limits(found.settings), at: system.now() });
   }
 
@@ -389,6 +393,11 @@ function holdMode(settings: Settings): "adopt" | "shared" {
 function access({ owner }: SuperviseOptions, settings: Settings): { readonly umask: number; readonly owner?: Owner } {
   const found = owner?.(settings);
   return { umask: settings.umask, ...(found === undefined ? {} : { owner: found }) };
+}
+
+/** Whatever of the settings decides what is watched, and how, in one text. */
+function whatToWatch({ reload, app, chdir, config, reloadEngine, reloadExtraFile }: Settings): string {
+  return JSON.stringify(reload ? [app, chdir, config, reloadEngine, reloadExtraFile] : null);
 }
 
 function isSame(a: Address | undefined, b: Address): boolean {

@@ -19,6 +19,8 @@ export type { Exchange };
 export interface GatewayOptions extends EnvironOptions {
   /** A function replaces what the platform is recognised by; an object goes before it, member by member (SPEC F-2). */
   readonly server?: ServerInfo | ((request: Request, argument: unknown, context: unknown) => ServerInfo);
+  /** The scheme of the listener, where `server` is a function: an absolute-form target that claims another is refused. */
+  readonly scheme?: "http" | "https";
   /** Told of every error that is logged. */
   readonly onError?: (error: unknown, environ: Environ) => void;
   /**
@@ -94,7 +96,7 @@ function modeOf(kind: PlatformKind, options: GatewayOptions): Mode & TargetRules
     isNative: (options.contentLength ?? byDefault) === "runtime",
     hasReason: (options.statusText ?? byDefault) === "explicit",
     raw: isRaw,
-    scheme: typeof options.server === "object" ? options.server.urlScheme : undefined,
+    scheme: options.scheme ?? (typeof options.server === "object" ? options.server.urlScheme : undefined),
   };
 }
 

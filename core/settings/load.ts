@@ -6,6 +6,7 @@ import { type Env, fromEnvironment } from "./environment.ts";
 import { parseEnvFile } from "./env_file.ts";
 import { type HookSource, NO_HOOKS } from "./hooks.ts";
 import { isGlob } from "../arbiter/glob.ts";
+import { parseTrusted } from "../arbiter/networks.ts";
 import type { Problem } from "./problem.ts";
 import { type Entry, resolve, type Resolved } from "./resolve.ts";
 import type { SettingName, Settings } from "./table.ts";
@@ -68,6 +69,8 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
   for (const path of settings.reload ? settings.reloadExtraFile.filter((text) => !isGlob(text)) : []) {
     if (!reader.exists(absolute(settings.chdir, path))) problems.push(noExtraFile(absolute(settings.chdir, path), resolved.sources.reloadExtraFile));
   }
+  problems.push(...trustProblems(settings.forwardedAllowIps, resolved.sources.forwardedAllowIps));
+  if (settings.rootPath !== null && !/^(?:\/[^/?#]+)+$/.test(settings.rootPath)) problems.push(noMount(settings.rootPath, resolved.sources.rootPath));
   for (const { name, reason } of objections?.(settings) ?? []) {
     problems.push({ label: resolved.sources[name], kind: "value", message: `Cannot use ${resolved.sources[name]}: ${reason}` });
   }
@@ -157,6 +160,21 @@ function strongest(line: CommandLine["command"], args: CommandLine["command"]): 
 
 function noExtraFile(path: string, label: string): Problem {
   return { label, kind: "value", message: `Cannot use ${label}: there is no file ${path}; write a pattern for files that may come later` };
+}
+
+function trustProblems(items: readonly string[], label: string): Problem[] {
+  return items.flatMap((item): Problem[] => {
+    try {
+      parseTrusted([item]);
+      return [];
+    } catch (error) {
+      return [{ label, kind: "value", message: `Cannot use ${label}: ${(error as SyntaxError).message}, got ${showWritten(item)}` }];
+    }
+  });
+}
+
+function noMount(path: string, label: string): Problem {
+  return { label, kind: "value", message: `Cannot use ${label}: expected a path such as /shop, without a slash at the end, got ${showWritten(path)}` };
 }
 
 function noDirectory(path: string, label: string): Problem {

@@ -261,6 +261,24 @@ export const TABLE = {
     kind: "boolean", default: false, section: "logging", applies: "reload",
     doc: "Writes what workers print to standard output and error into the error log, if that is a file.",
   },
+  forwardedAllowIps: {
+    kind: "texts", separator: ",", default: ["127.0.0.1", "::1"], section: "mechanics", applies: "reload", metavar: "ADDRESS",
+    fallback: { variable: "FORWARDED_ALLOW_IPS", prefix: "" },
+    doc:
+      "Proxies that are believed when X-Forwarded-Proto (or -Protocol, or -Ssl) says that a client came by https: addresses, networks such " +
+      "as 10.0.0.0/8, unix: for all that comes over a unix socket, * for everybody. It decides tsgi.url_scheme of TSGI applications; who " +
+      "trusts too many lets clients lie about it.",
+  },
+  headerMap: {
+    kind: "choice", choices: ["drop", "refuse", "dangerous"], default: "drop", section: "mechanics", applies: "reload",
+    doc:
+      "What becomes of a header with _ in its name, which in environ would pass for the one with - that a proxy has checked: drop leaves " +
+      "it out, refuse answers 400, dangerous takes it.",
+  },
+  rootPath: {
+    kind: "text", default: null, section: "mechanics", applies: "reload", metavar: "PATH", shown: "none",
+    doc: "Path that a TSGI application is mounted at, such as /shop: it moves from PATH_INFO to SCRIPT_NAME, and what is not below it gets 404.",
+  },
   accessLogfile: {
     kind: "text", default: null, section: "logging", applies: "reload", metavar: "FILE", shown: "off",
     doc: "File that gets one line per answered request, or - for standard output. Without it nothing is logged per request, which is fastest.",

@@ -24,7 +24,7 @@ export function readValue(row: SettingRow, written: unknown): Read {
     case "addresses":
       return readAddresses(written);
     case "texts":
-      return readTexts(written);
+      return readTexts(row.separator, written);
     case "mask":
       return readMask(written);
     case "pairs":
@@ -127,8 +127,10 @@ function readAddresses(written: unknown): Read {
   return yes([...addresses.values()]);
 }
 
-function readTexts(written: unknown): Read {
-  const items: readonly unknown[] = Array.isArray(written) ? written : [written];
+function readTexts(separator: string, written: unknown): Read {
+  const given: readonly unknown[] = Array.isArray(written) ? written : [written];
+  // A line break is in no flag, but a comma is.
+  const items = given.flatMap((item) => (separator === "," && typeof item === "string" ? item.split(",").map((part) => part.trim()) : [item]));
   const wrong = items.find((item) => typeof item !== "string" || item === "" || item.includes("\0"));
   return items.includes(wrong) ? { ...no("text, or a list of texts"), got: showWritten(wrong) } : yes(items);
 }

@@ -119,6 +119,7 @@ test("tsgi --reload-extra-file takes paths and patterns, for files that come and
     assert.equal(ask(), "one");
     assert.match(server.log, /\[WARNING\] No file matches --reload-extra-file \S*templates\/\*\*\/\*\.html yet\n/);
     await after(/words\.txt modified\n[^]*Reloaded/, () => write("words.txt", "b"));
+    assert.equal([...server.log.matchAll(/No file matches/g)].length, 1, "it is said once");
     await after(/a\.html modified\n[^]*Reloaded/, () => {
       mkdirSync(path("templates/deep"), { recursive: true });
       write("templates/deep/a.html", "");

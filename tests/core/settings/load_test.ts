@@ -212,3 +212,22 @@ test("loadSettings() refuses an extra file that is missing, but not a pattern", 
     assert.deepEqual((await load(["app.ts"], { TSGI_RELOAD_EXTRA_FILE: "a,b.txt\n c/*.txt\n" })).settings.reloadExtraFile, ["a,b.txt", "c/*.txt"]);
   });
 });
+
+test("loadSettings() reads whom to trust from flags with commas and from FORWARDED_ALLOW_IPS, and refuses what is no network", async () => {
+  await inPlace({}, async ({ load }) => {
+    const trusted = async (argv: string[], env = {}) => (await load(["app.ts", ...argv], env)).settings.forwardedAllowIps;
+    assert.deepEqual(await trusted(["--forwarded-allow-ips", "10.0.0.0/8, ::1", "--forwarded-allow-ips", "unix:"]), ["10.0.0.0/8", "::1", "unix:"]);
+    assert.deepEqual(await trusted([], { FORWARDED_ALLOW_IPS: "10.0.0.1,10.0.0.2" }), ["10.0.0.1", "10.0.0.2"]);
+    assert.deepEqual(messages(await load(["app.ts", "--forwarded-allow-ips", "10.0.0.1/8,proxy"])), [
+      'Cannot use --forwarded-allow-ips: expected a network whose bits after the first 8 are 0, got "10.0.0.1/8"',
+      'Cannot use --forwarded-allow-ips: expected an IP address, a network such as 10.0.0.0/8, unix: or *, got "proxy"',
+    ]);
+  });
+});
+
+test("loadSettings() refuses a root path that nothing can be mounted at", async () => {
+  await inPlace({}, async ({ load }) => {
+    for (const path of ["shop", "/", "/shop/", "//x", "/a?b"]) assert.match(messages(await load(["app.ts", "--root-path", path])).join(), /expected a path such as \/shop/, path);
+    assert.deepEqual(messages(await load(["app.ts", "--root-path", "/shop/fr"])), []);
+  });
+});

@@ -1,0 +1,35 @@
+/**
+ * What a trusted proxy says of the scheme its client used. The headers are gunicorn's (`secure_scheme_headers`); from anybody else they
+ * are ordinary headers. gunicorn answers 400 where they contradict each other; to look for that would cost every request a fifth of its time,
+ * so here they are looked at when the application asks for the scheme, and then none of them is believed. REMOTE_ADDR is never rewritten: that is for `proxyFix`, which is told how many proxies there are.
+ */
+import { layerServerInfo, recogniseServer } from "../gateway/server_info.ts";
+import type { ServerInfo } from "../gateway/types.ts";
+import { isTrusted, type Trusted } from "./networks.ts";
+
+/** Each header with the value that means https; any other value means http. */
+const SECURE = [["x-forwarded-proto", "https"], ["x-forwarded-protocol", "ssl"], ["x-forwarded-ssl", "on"]] as const;
+
+/** Says of each request what `common` says, and the scheme that a trusted proxy tells, worked out when it is asked for. */
+export function forwardedServer(common: ServerInfo, trusted: Trusted): (request: Request, argument: unknown, context: unknown) => ServerInfo {
+  return (request, argument, context) => {
+    const peer = recogniseServer(request, argument, context);
+    const info: ServerInfo = {
+      ...common,
+      get urlScheme() {
+        return isTrusted(trusted, peer.remoteAddr) ? forwardedScheme(request.headers) ?? common.urlScheme! : common.urlScheme!;
+      },
+    };
+    return layerServerInfo(info, peer);
+  };
+}
+
+/** Null where nothing is said, or where the headers contradict each other: then nobody knows what the client used, and none is believed. */
+function forwardedScheme(headers: Headers): "http" | "https" | null {
+  const schemes = new Set<"http" | "https">();
+  for (const [name, secure] of SECURE) {
+    const value = headers.get(name);
+    if (value !== null) schemes.add(value === secure ? "https" : "http");
+  }
+  return schemes.size === 1 ? [...schemes][0]! : null;
+}

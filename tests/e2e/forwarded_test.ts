@@ -1,0 +1,58 @@
+/** Whom the server believes what it says about the client. */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { curl, withFolder, withServer } from "./server.ts";
+
+const APP = `
+export default (environ, startResponse) => {
+  startResponse("200 OK", [["Content-Type", "text/plain"]]);
+  const { SCRIPT_NAME, PATH_INFO, HTTPS, HTTP_X_USER } = environ;
+  return [JSON.stringify([environ["tsgi.url_scheme"], HTTPS ?? null, SCRIPT_NAME, PATH_INFO, HTTP_X_USER ?? null])];
+};
+`;
+
+/** Serves the application above, and gives what it says about a request that is made with curl's arguments. */
+async function serving(args: readonly string[], use: (ask: (path: string, ...more: readonly string[]) => string) => void): Promise<void> {
+  await withFolder({ "app.ts": APP }, async (folder) => {
+    const path = join(folder, "socket");
+    await withServer({ args: [...args, "-b", "127.0.0.1:0", "-b", `unix:${path}`, "app.ts"], cwd: folder }, async (server) => {
+      const port = await server.port();
+      use((target, ...more) => (target.startsWith("unix:") ? curl("--unix-socket", path, ...more, `http://localhost${target.slice(5)}`) : curl(...more, `http://127.0.0.1:${port}${target}`)));
+    });
+  });
+}
+
+const HTTPS = ["-H", "X-Forwarded-Proto: https"] as const;
+const STATUS = ["-o", "/dev/null", "-w", "%{http_code}"] as const;
+
+test("tsgi believes a trusted peer that the client came by https, a unix socket's only when told to", async () => {
+  await serving([], (ask) => {
+    assert.equal(ask("/", ...HTTPS), '["https","on","","/",null]');
+    assert.equal(ask("/", "-H", "X-Forwarded-Ssl: on"), '["https","on","","/",null]');
+    assert.equal(ask("/", "-H", "X-Forwarded-Proto: http"), '["http",null,"","/",null]');
+    assert.equal(ask("/"), '["http",null,"","/",null]');
+    assert.equal(ask("unix:/", ...HTTPS), '["http",null,"","/",null]');
+  });
+  await serving(["--forwarded-allow-ips", "10.0.0.0/8,unix:"], (ask) => {
+    assert.equal(ask("/", ...HTTPS), '["http",null,"","/",null]');
+    assert.equal(ask("unix:/", ...HTTPS), '["https","on","","/",null]');
+  });
+});
+
+test("tsgi believes nothing of a trusted peer that contradicts itself, and ignores what others say", async () => {
+  await serving([], (ask) => {
+    assert.equal(ask("/", ...HTTPS, "-H", "X-Forwarded-Ssl: off"), '["http",null,"","/",null]');
+    assert.equal(ask("/", ...HTTPS, "-H", "X-Forwarded-Ssl: on"), '["https","on","","/",null]');
+    assert.equal(ask("unix:/", ...HTTPS, "-H", "X-Forwarded-Ssl: off"), '["http",null,"","/",null]');
+  });
+});
+
+test("tsgi --root-path mounts the application, and --header-map decides about underscores", async () => {
+  await serving(["--root-path", "/shop"], (ask) => {
+    assert.equal(ask("/shop/cart", "-H", "X_User: eve"), '["http",null,"/shop","/cart",null]');
+    assert.equal(ask("/shopping", ...STATUS), "404");
+  });
+  await serving(["--header-map", "refuse"], (ask) => assert.equal(ask("/", ...STATUS, "-H", "X_User: eve"), "400"));
+  await serving(["--header-map", "dangerous"], (ask) => assert.equal(ask("/", "-H", "X_User: eve"), '["http",null,"","/","eve"]'));
+});
