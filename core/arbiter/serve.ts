@@ -73,6 +73,7 @@ function run(system: WorkerSystem, start: Start): Running {
   let stepping = false;
 
   system.onFault((kind, error) => tell({ type: "faulted", kind, ...explain(error), at: system.now() }));
+  look();
   system.every(BEAT, look);
   system.every(BEAT, () => tell({ type: "ticked", inFlight: traffic.inFlight, handled: traffic.handled, at: system.now() }));
   tell({ type: "started", gracefulTimeout: settings.gracefulTimeout * 1000, at: system.now() });
