@@ -94,6 +94,7 @@ function run(system: WorkerSystem, start: Start): Running {
     rss: settings.maxRss === 0 ? Infinity : settings.maxRss * 2 ** 20,
     lifetime: settings.maxLifetime === 0 ? Infinity : settings.maxLifetime * 1000 * (1 + Math.random() / 10),
   };
+  look();
   system.every(BEAT, look);
   system.every(BEAT, tick);
   tell({ type: "started", gracefulTimeout: settings.gracefulTimeout * 1000, limits, at: system.now() });

@@ -227,7 +227,8 @@ function visible(part: string): string {
 /** Empty if the URL has none that can be used. */
 function authorityOf(scope: Scope): string {
   const { url } = scope.request;
-  return scope.pathStart < 0 ? "" : url.slice(url.startsWith("https:") ? 8 : 7, scope.pathStart);
+  // http://, https://, and Deno's http+unix://
+  return scope.pathStart < 0 ? "" : url.slice(url.indexOf("://") + 3, scope.pathStart);
 }
 
 function serverPort(scope: Scope): string {

@@ -252,3 +252,14 @@ test("a request without Host is given none", async () => {
     });
   });
 });
+
+test("--lint finds nothing wrong with what the gateway gives, on TCP and on a unix socket", async () => {
+  await withFolder({}, async (folder) => {
+    const path = join(folder, "app.sock");
+    await serving("hello.ts", (port, server) => {
+      assert.equal(curl(`http://127.0.0.1:${port}/a/b?c=d`), "Hello, World!\n");
+      assert.equal(curl("--unix-socket", path, "http://localhost/a/b?c=d"), "Hello, World!\n");
+      assert.doesNotMatch(server.log, /Lint|ERROR/);
+    }, ["--lint", "-b", `unix:${path}`]);
+  });
+});
