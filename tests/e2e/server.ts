@@ -1,6 +1,6 @@
 /** Starts a real tsgi as a user would, on the runtime that runs the test, and reads its log. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -85,11 +85,12 @@ export class Server {
   /** The port of the first TCP address, when the server listens and `workers` serve. */
   async port(workers = 1): Promise<number> {
     const found = await this.logged(/Listening at: .*?http:\/\/(?:\[[^\]]*\]|[^:,\s]*):(\d+)/);
-    await this.booted(workers);
-    return Number(found[1]);
+    const port = Number(found[1]);
+    await this.until(() => this.workers().filter((pid) => listensAt(pid, port)).length >= workers, `${workers} workers that listen`);
+    return port;
   }
 
-  /** Resolves when `workers` workers have answered to the arbiter's `listen`. */
+  /** Resolves when there are `workers` worker processes, which may still be loading. */
   async booted(workers: number): Promise<void> {
     await this.until(() => this.workers().length >= workers, `${workers} workers`);
   }
@@ -148,6 +149,18 @@ export function childrenOf(pid: number): number[] {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
   } catch {
     return []; // It has ended, and so have they or soon will.
+  }
+}
+
+/** Whether the process has a listening socket of that port: the kernel lists those in /proc/net, and a process's in its fd folder. */
+function listensAt(pid: number, port: number): boolean {
+  try {
+    const hex = port.toString(16).toUpperCase().padStart(4, "0");
+    const rows = ["tcp", "tcp6"].flatMap((table) => readFileSync(`/proc/net/${table}`, "utf8").split("\n").map((line) => line.trim().split(/\s+/)));
+    const inodes = new Set(rows.filter((row) => row[1]?.endsWith(`:${hex}`) && row[3] === "0A").map((row) => `socket:[${row[9]}]`));
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => inodes.has(readlinkSync(`/proc/${pid}/fd/${fd}`)));
+  } catch {
+    return false; // A descriptor or the process went meanwhile: the next look tells.
   }
 }
 
