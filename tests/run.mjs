@@ -1,7 +1,7 @@
 // Runs the test suite on both runtimes, or on the one named, and ends with the sum: `N passed, N failed`.
 // Usage: node tests/run.mjs [deno|bun] [files or folders...]
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 
 const given = process.argv.slice(2);
 const runtimes = given[0] === "deno" || given[0] === "bun" ? [given.shift()] : ["deno", "bun"];
@@ -22,6 +22,7 @@ for (const runtime of runtimes) {
     ? await run("deno", bin("deno"), ["test", "-A", "--no-check", "--quiet", ...where])
     : await run("bun", bin("bun"), ["test", "--timeout=120000", ...where.map((w) => (w.startsWith(".") || w.startsWith("/") ? w : `./${w}`))]);
   count(runtime, output);
+  if (where[0] === "tests") conformance(runtime, output);
 }
 console.log(`${sum.passed} passed, ${sum.failed} failed`);
 process.exit(broken || sum.failed > 0 || sum.passed === 0 ? 1 : 0);
@@ -47,6 +48,16 @@ function run(name, command, args) {
       resolve(output);
     });
   });
+}
+
+/** Which cases of the conformance suite have passed: those whose id stands in the name of a test that did. */
+function conformance(runtime, output) {
+  const known = readFileSync(new URL("core/conformance_cases.txt", import.meta.url), "utf8").match(/^T\d{3}(?= )/gm);
+  // What a test prints may stand between its name and its "ok".
+  const lines = output.replace(/\n ok \(/g, " ok (").split("\n").filter((line) => (runtime === "deno" ? / \.\.\.(?:.*)? ok \(/ : /^\(pass\) /).test(line));
+  const passed = new Set(lines.flatMap((line) => line.match(/\bT\d{3}\b/g) ?? []));
+  const rest = known.filter((id) => !passed.has(id));
+  console.log(`conformance on ${runtime}: ${known.length - rest.length} of ${known.length} cases pass${rest.length > 0 ? `; not: ${rest.join(" ")}` : ""}`);
 }
 
 /** deno: "ok | 12 passed | 0 failed (1s)"; bun: " 12 pass" and " 0 fail", each on its own line. */
