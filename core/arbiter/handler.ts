@@ -69,6 +69,8 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
   const end = requestLog === null ? finished : finishedAndLogged;
   const streams = new WeakMap<Response, Note>();
   const notes = new WeakMap<Exchange, Note>();
+  /** Streams that have not ended: while there are none, nobody looks for one. */
+  let flowing = 0;
   const trusted = parseTrusted(settings.forwardedAllowIps);
   const gateway = createGateway(app, {
     server: forwardedServer(serverInfo(address, multiprocess), trusted),
@@ -97,8 +99,10 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
 
   function finished(exchange: Exchange): void {
     leave(traffic, door);
+    if (flowing === 0) return;
     const note = notes.get(exchange);
     if (note === undefined) return;
+    flowing--;
     note.whenEnding?.();
     if (note.slot !== null) register!.leave(note.slot);
   }
@@ -119,6 +123,7 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
     const note: Note = { whenEnding: null, write: requestLog === null ? null : begin(exchange), slot: enterStream(exchange.request) };
     streams.set(response, note);
     notes.set(exchange, note);
+    flowing++;
   }
 
   function enterStream(request: Request): number | null {
@@ -129,7 +134,7 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
   }
 
   function whenEnding(response: Response, run: () => void): boolean {
-    const note = streams.get(response);
+    const note = flowing === 0 ? undefined : streams.get(response);
     if (note === undefined) return false;
     note.whenEnding = run;
     return true;
