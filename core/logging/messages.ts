@@ -59,7 +59,6 @@ export const MESSAGES = {
   "too-large": (f) => `Worker (pid: ${f.pid}) uses ${f.mebibytes} MiB, more than max-rss ${f.limit}: it will be replaced`,
   "too-old": (f) => `Worker (pid: ${f.pid}) has served for ${seconds(f.seconds)}: it will be replaced`,
   "load-failed": (f) => `${f.reason}`,
-  "startup-failed": (f) => `Cannot start the application: startup() failed: ${f.reason}`,
   "shutdown-failed": (f) => `Cannot shut the application down cleanly: shutdown() failed: ${f.reason}`,
   unhandled: (f) => `Unhandled ${f.kind} in the application: ${f.reason}`,
   "listen-failed": (f) => `Cannot listen on slot ${f.slot}: ${f.reason}`,

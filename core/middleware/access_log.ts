@@ -2,7 +2,8 @@ import { getHeader } from "../gateway/header_list.ts";
 import type { Body, Chunk, Environ, HeaderList, Middleware, StartResponse, Status } from "../gateway/types.ts";
 import { escape } from "../logging/escape.ts";
 import { accessLogTime } from "../logging/time.ts";
-import { ChunkReader, derivedBody, isThenable } from "./chunk_reader.ts";
+import { isThenable } from "../gateway/body_reader.ts";
+import { ChunkReader, derivedBody } from "./chunk_reader.ts";
 import { byteLength } from "./content_length.ts";
 import { withClose } from "./on_end.ts";
 

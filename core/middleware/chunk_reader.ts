@@ -1,4 +1,4 @@
-import { BodyReader, isThenable as isAwaitable } from "../gateway/body_reader.ts";
+import { BodyReader } from "../gateway/body_reader.ts";
 import type { Body, Chunk } from "../gateway/types.ts";
 
 type Step = IteratorResult<Chunk, unknown>;
@@ -69,9 +69,4 @@ export function derivedBody(source: Pick<ChunkReader, "close">, chunks: () => As
       }
     },
   } as AsyncIterable<Chunk>;
-}
-
-/** As the gateway's own, told to the compiler. */
-export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return isAwaitable(value);
 }

@@ -15,7 +15,8 @@ import { hasCloser } from "../gateway/body_reader.ts";
 import { TsgiError } from "../gateway/error.ts";
 import { Heads } from "../gateway/head.ts";
 import type { App, Body, Chunk, Environ, HeaderList, StartResponse, Status, Write } from "../gateway/types.ts";
-import { ChunkReader, derivedBody, isThenable } from "./chunk_reader.ts";
+import { isThenable } from "../gateway/body_reader.ts";
+import { ChunkReader, derivedBody } from "./chunk_reader.ts";
 
 /** What an application answers. The judge may change status and headers: they are its own copies. */
 export interface Answer {

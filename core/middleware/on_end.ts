@@ -1,6 +1,7 @@
 import { hasCloser } from "../gateway/body_reader.ts";
 import type { App, Body, Environ, StartResponse } from "../gateway/types.ts";
-import { ChunkReader, derivedBody, isThenable } from "./chunk_reader.ts";
+import { isThenable } from "../gateway/body_reader.ts";
+import { ChunkReader, derivedBody } from "./chunk_reader.ts";
 
 /**
  * Calls `app`, and `ended` once when nothing more will come of it: it threw, or its body was closed. An Array stays an Array.

@@ -1,5 +1,6 @@
 import type { App, Body, Chunk, Environ, HeaderList, StartResponse, Status } from "../gateway/types.ts";
-import { ChunkReader, derivedBody, isThenable } from "./chunk_reader.ts";
+import { isThenable } from "../gateway/body_reader.ts";
+import { ChunkReader, derivedBody } from "./chunk_reader.ts";
 
 /** What is answered instead of an error. */
 export interface Recovery {

@@ -1,5 +1,6 @@
 import type { Body, Chunk, Environ, Middleware, RequestDeadline, StartResponse, Status, Write } from "../gateway/types.ts";
-import { ChunkReader, derivedBody, isThenable } from "./chunk_reader.ts";
+import { isThenable } from "../gateway/body_reader.ts";
+import { ChunkReader, derivedBody } from "./chunk_reader.ts";
 
 /** What {@linkcode timeout} does when the time is up. */
 export interface TimeoutOptions {

@@ -1,5 +1,6 @@
 import type { App, Body, Chunk, Environ, HeaderList, Middleware, StartResponse, Status } from "../../gateway/types.ts";
-import { ChunkReader, derivedBody, isThenable } from "../chunk_reader.ts";
+import { isThenable } from "../../gateway/body_reader.ts";
+import { ChunkReader, derivedBody } from "../chunk_reader.ts";
 import { onEnd } from "../on_end.ts";
 
 /** What wants to hear of requests. Status and headers are null where none were in force. */
