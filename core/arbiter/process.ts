@@ -96,6 +96,8 @@ export interface WorkerSystem {
   readonly loader: Loader;
   /** Bytes of resident memory. */
   memory(): number;
+  /** Whether one more file or connection could be opened. */
+  hasDescriptors(): boolean;
   /** Reads config files, for hooks; loaded when it is asked for. */
   configReader(): Promise<ConfigReader>;
   closeDescriptor(descriptor: number): void;
