@@ -1,7 +1,7 @@
 /** Files for staticFiles, by node:fs: the same code on Deno and Bun. */
 import { constants } from "node:fs";
 import { type FileHandle, open, realpath, stat } from "node:fs/promises";
-import type { BlockSource } from "../core/gateway/file_wrapper.ts";
+import { type BlockSource, RELEASE } from "../core/gateway/file_wrapper.ts";
 import type { Middleware } from "../core/gateway/types.ts";
 import type { FileSystem } from "../core/middleware/file_system.ts";
 import { staticFiles as staticFilesOf, type StaticFilesOptions } from "../core/middleware/static_files.ts";
@@ -61,7 +61,7 @@ class OpenFile implements BlockSource {
   }
 
   /** Moved to nowhere, its memory is free at once, or as soon as the native server lets go of it. */
-  release({ buffer }: Uint8Array): void {
+  [RELEASE]({ buffer }: Uint8Array): void {
     (buffer as ArrayBuffer).transfer(0);
   }
 

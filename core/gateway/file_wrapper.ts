@@ -8,18 +8,21 @@ const LARGE = 512 * 1024;
 /** Milliseconds in which a quick client asks for the next block. */
 const QUICK = 20;
 
+/** A symbol, since an application's file may have a `release` of its own. */
+export const RELEASE: unique symbol = Symbol("release");
+
 /**
  * A file whose blocks are its own to take back. What was sent is garbage that grows with the block, and the collector sees little of it:
  * given back by hand, large blocks, which are what makes a file quick to send, cost no more memory than small ones.
  */
 export interface BlockSource extends FileLike {
   /** Nobody will look at this block again, which `read` gave. */
-  release(block: Uint8Array): void;
+  [RELEASE](block: Uint8Array): void;
 }
 
 /** Whether blocks can be given back to this source. */
 export function isBlockSource(source: FileSource): source is BlockSource {
-  return "release" in source && typeof source.release === "function";
+  return RELEASE in source;
 }
 
 /**
@@ -92,7 +95,7 @@ function blocksOf(source: BlockSource): AsyncIterator<Uint8Array> {
   return {
     next: async () => {
       if (last !== null) {
-        source.release(last);
+        source[RELEASE](last);
         size = performance.now() - givenAt > QUICK ? SMALL : Math.min(size * 2, LARGE);
       }
       last = await source.read(size);

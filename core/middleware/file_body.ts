@@ -1,4 +1,4 @@
-import { type BlockSource, fileWrapper, isBlockSource } from "../gateway/file_wrapper.ts";
+import { type BlockSource, fileWrapper, isBlockSource, RELEASE } from "../gateway/file_wrapper.ts";
 import type { Body, Environ, FileLike, FileSource } from "../gateway/types.ts";
 
 /**
@@ -57,7 +57,7 @@ class BlockSlice extends FileSlice implements BlockSource {
     this.#source = source;
   }
 
-  release(block: Uint8Array): void {
-    this.#source.release(block);
+  [RELEASE](block: Uint8Array): void {
+    this.#source[RELEASE](block);
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { BlockSource } from "../../../core/gateway/file_wrapper.ts";
+import { type BlockSource, RELEASE } from "../../../core/gateway/file_wrapper.ts";
 import { createGateway } from "../../../core/gateway/gateway.ts";
 import type { Exchange } from "../../../core/gateway/gateway.ts";
 import { toFetch } from "../../../core/gateway/to_fetch.ts";
@@ -416,7 +416,7 @@ test("file_wrapper() gives blocks back to a source that takes them, where nobody
         given!.push(block.length);
         return block;
       },
-      release: (block) => void returned!.push(block.length),
+      [RELEASE]: (block) => void returned!.push(block.length),
     };
     const gateway = createGateway(sending(source, 1000), { isLast, contentLength: "runtime" });
     const bytes = await (await gateway(new Request("http://a/"))).bytes();
