@@ -4,7 +4,7 @@
  * For development: the page tells strangers about your code.
  */
 import type { App, FetchHandler } from "../gateway/types.ts";
-import { escapeHtml, wantsHtml } from "../middleware/show_errors.ts";
+import { choosePage, escapeHtml, type Page } from "../middleware/html_page.ts";
 import type { Application } from "./application.ts";
 import type { Breakage } from "./message.ts";
 
@@ -44,33 +44,12 @@ function errorFetch(breakage: Breakage): FetchHandler {
   };
 }
 
-function page({ reason, stack = "" }: Breakage, accept: string | undefined): { readonly type: string; readonly text: string } {
-  const isHtml = wantsHtml(accept);
-  return { type: `text/${isHtml ? "html" : "plain"}; charset=utf-8`, text: (isHtml ? html(reason, stack) : plain(reason, stack)).toWellFormed() };
-}
-
 const HINT = "The page is back when this is mended and saved.";
 
-function plain(reason: string, stack: string): string {
-  return `${reason}\n\n${stack === "" ? "" : `${stack}\n\n`}${HINT}\n`;
-}
-
-function html(reason: string, stack: string): string {
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>${escapeHtml(reason)}</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem; }
-h1 { font-size: 1.25rem; color: #a00; }
-pre { background: #f4f4f4; padding: 1rem; overflow-x: auto; }
-</style>
-</head>
-<body>
-<h1>${escapeHtml(reason)}</h1>
-${stack === "" ? "" : `<pre>${escapeHtml(stack)}</pre>\n`}<p>${HINT}</p>
-</body>
-</html>
-`;
+function page({ reason, stack = "" }: Breakage, accept: string | undefined): Page {
+  return choosePage(accept, {
+    title: reason,
+    content: `${stack === "" ? "" : `<pre>${escapeHtml(stack)}</pre>\n`}<p>${HINT}</p>`,
+    text: `${reason}\n\n${stack === "" ? "" : `${stack}\n\n`}${HINT}\n`,
+  });
 }

@@ -80,6 +80,7 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
     responseHeaders: settings.serverHeader ? SERVER_HEADER : [],
     print: (lines) => print(log, lines),
     noHost: () => door.madeUpHost,
+    isLast: true,
     streaming,
     finished: hook === null ? end : finishedAndHooked,
   });

@@ -12,18 +12,22 @@ import type { Settings } from "../settings/table.ts";
 import type { NativeHandler } from "./listener.ts";
 import type { Millis } from "./process.ts";
 import { type Register, requestLine } from "./register.ts";
+import type { RequestLog } from "./request_log.ts";
 
 export interface InFlightOptions {
   readonly settings: Pick<Settings, "slowRequest" | "loopLag">;
   /** Null without a watchdog. */
   readonly register: Register | null;
   readonly log: Log;
+  /** Where those are written who are answered here; null without an access log. */
+  readonly requestLog: RequestLog | null;
   readonly now: () => Millis;
 }
 
 /** A request whose answer is awaited. */
 interface Awaited {
   readonly request: Request;
+  readonly platform: unknown;
   readonly since: Millis;
   readonly answer: (response: Response) => void;
   isSlow: boolean;
@@ -53,7 +57,7 @@ export class InFlight {
     const attended: NativeHandler = (request, platform) => {
       const slot = register === null ? 0 : register.enter(request.method, request.url);
       const answer = handler(request, platform);
-      if (!(answer instanceof Response)) return this.#follow(request, slot, answer);
+      if (!(answer instanceof Response)) return this.#follow({ request, platform }, slot, answer);
       register?.leave(slot);
       return answer;
     };
@@ -94,7 +98,7 @@ export class InFlight {
   refuse(): number {
     this.#isRefusing = true;
     const waiting = this.#awaited.size;
-    for (const one of this.#awaited) one.answer(unavailable());
+    for (const one of this.#awaited) this.#refuse(one);
     this.#awaited.clear();
     return waiting;
   }
@@ -104,13 +108,19 @@ export class InFlight {
     if (isOver && time > this.#slow) this.#options.log("warning", "slow-request", { request: requestLine(request), seconds: time / 1000, over: true });
   }
 
-  #follow(request: Request, slot: number, answer: Promise<Response>): Promise<Response> {
+  #refuse(one: Awaited): void {
+    const response = unavailable();
+    this.#options.requestLog?.refuse(one, response, TEXT.length);
+    one.answer(response);
+  }
+
+  #follow({ request, platform }: Pick<Awaited, "request" | "platform">, slot: number, answer: Promise<Response>): Promise<Response> {
     const { register, now } = this.#options;
     const since = now();
     register?.wait(slot, since);
     return new Promise((resolve, reject) => {
-      const one: Awaited = { request, since, answer: resolve, isSlow: false };
-      if (this.#isRefusing) resolve(unavailable());
+      const one: Awaited = { request, platform, since, answer: resolve, isSlow: false };
+      if (this.#isRefusing) this.#refuse(one);
       else this.#awaited.add(one);
       const over = () => {
         this.#awaited.delete(one);
@@ -127,6 +137,8 @@ export class InFlight {
   }
 }
 
+const TEXT = "Service Unavailable\n";
+
 function unavailable(): Response {
-  return new Response("Service Unavailable\n", { status: 503, headers: { "content-type": "text/plain; charset=utf-8", connection: "close" } });
+  return new Response(TEXT, { status: 503, headers: { "content-type": "text/plain; charset=utf-8", connection: "close" } });
 }

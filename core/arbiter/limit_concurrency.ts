@@ -2,21 +2,25 @@
 import type { Log } from "../logging/record.ts";
 import type { NativeHandler } from "./listener.ts";
 import type { Millis } from "./process.ts";
+import type { RequestLog } from "./request_log.ts";
 import type { Traffic } from "./traffic.ts";
 
 /** It is said at most this often that requests are refused. */
 const TELL: Millis = 1000;
+const TEXT = "Service Unavailable\n";
 
 /** Refuses requests for all the native servers of one worker. */
 export class ConcurrencyLimit {
   readonly #limit: number;
   readonly #log: Log;
+  readonly #requestLog: RequestLog | null;
   /** Refused, and not yet told. */
   #refused = 0;
 
-  constructor(limit: number, log: Log) {
+  constructor(limit: number, log: Log, requestLog: RequestLog | null = null) {
     this.#limit = limit;
     this.#log = log;
+    this.#requestLog = requestLog;
   }
 
   /** `handler`, which is not called while `traffic` is at the limit: the answer is a 503 that asks to try again in a second. */
@@ -25,10 +29,12 @@ export class ConcurrencyLimit {
       if (traffic.inFlight < this.#limit) return handler(request, platform);
       if (this.#refused++ === 0) setTimeout(() => this.#tell(), TELL);
       const closing = door.closing ? { connection: "close" } : {};
-      return new Response("Service Unavailable\n", {
+      const response = new Response(TEXT, {
         status: 503,
         headers: { "content-type": "text/plain; charset=utf-8", "retry-after": "1", ...closing },
       });
+      this.#requestLog?.refuse({ since: performance.now(), request, platform }, response, TEXT.length);
+      return response;
     };
   }
 

@@ -11,6 +11,15 @@ export interface RequestLog {
    * is over. `since` is when the request came, on the clock of `performance.now()`.
    */
   begin(seen: Seen): (bytes: number | null) => void;
+  /** Writes the line of a request that `response` answers in the application's place: whatever that may say later is not logged. */
+  refuse(refused: Refused, response: Response, bytes: number): void;
+}
+
+/** A request that the application does not answer. */
+export interface Refused {
+  readonly since: number;
+  readonly request: Request;
+  readonly platform: unknown;
 }
 
 export interface Seen {
@@ -25,21 +34,32 @@ export interface Seen {
 export function requestLog(target: LogTarget, settings: Settings, pid: number): RequestLog {
   const compile = settings.logFormat === "json" ? compileAccessJson : compileAccessFormat;
   const line: AccessLine = compile(settings.accessLogformat, { pid });
-  return {
-    begin: (seen) => {
-      const finish = line({
-        request: seen.request,
-        environ: seen.environ,
-        status: seen.status,
-        responseHeader: (name) => seen.responseHeader(name),
-        get remoteAddr() {
-          return peerOf(seen.request, seen.platform);
-        },
-      });
-      return (bytes) => target.write(finish(endOf(bytes, seen.since)));
-    },
-  };
+  const refused = new WeakSet<Request>();
+  let isRefusing = false;
+  return { begin, refuse };
+
+  function begin(seen: Seen): (bytes: number | null) => void {
+    if (isRefusing && refused.has(seen.request)) return nothing;
+    const finish = line({
+      request: seen.request,
+      environ: seen.environ,
+      status: seen.status,
+      responseHeader: (name) => seen.responseHeader(name),
+      get remoteAddr() {
+        return peerOf(seen.request, seen.platform);
+      },
+    });
+    return (bytes) => target.write(finish(endOf(bytes, seen.since)));
+  }
+
+  function refuse(request: Refused, response: Response, bytes: number): void {
+    begin({ ...request, status: response.status, responseHeader: (name) => response.headers.get(name) })(request.request.method === "HEAD" ? 0 : bytes);
+    isRefusing = true;
+    refused.add(request.request);
+  }
 }
+
+function nothing(): void {}
 
 function endOf(bytes: number | null, since: number): AccessEnd {
   return { bytes, seconds: (performance.now() - since) / 1000, time: Date.now() };

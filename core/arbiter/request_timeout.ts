@@ -4,6 +4,7 @@
  * For TSGI it is the middleware timeout(). A Fetch handler gets the same: 504 before its Response, and afterwards a body that breaks off,
  * where the runtime can tell a stream from a body in memory. Its `request.signal` aborts.
  */
+import { markTold } from "../gateway/error.ts";
 import type { FetchHandler } from "../gateway/types.ts";
 import type { Log } from "../logging/record.ts";
 import { timeout } from "../middleware/timeout.ts";
@@ -21,8 +22,10 @@ export interface RequestTimeoutOptions {
 export function withRequestTimeout(application: Application, { limit, log, isWhole }: RequestTimeoutOptions): Application {
   const tell = (request: string) => log("error", "request-timeout", { request, seconds: limit / 1000 });
   if (application.kind === "fetch") return { ...application, fetch: bounded(application.fetch, { limit, isWhole, tell: (request) => tell(requestLine(request)) }) };
-  const onTimeout = (environ: { readonly REQUEST_METHOD: string; readonly REQUEST_URI: string }) =>
+  const onTimeout = (environ: { readonly REQUEST_METHOD: string; readonly REQUEST_URI: string }, error: Error) => {
     tell(requestLine({ method: environ.REQUEST_METHOD, url: `http://-${environ.REQUEST_URI}` }));
+    markTold(error);
+  };
   return { ...application, app: timeout(limit, { onTimeout })(application.app) };
 }
 

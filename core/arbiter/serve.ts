@@ -76,8 +76,8 @@ function run(system: WorkerSystem, start: Start): Running {
   };
   const requestLog = access === null ? null : openRequestLog(access, settings, system.pid);
   const register = settings.watchdog ? system.takeRegister() : null;
-  const inFlight = new InFlight({ settings, register, log, now: system.now });
-  const concurrency = settings.limitConcurrency > 0 ? new ConcurrencyLimit(settings.limitConcurrency, log) : null;
+  const inFlight = new InFlight({ settings, register, log, requestLog, now: system.now });
+  const concurrency = settings.limitConcurrency > 0 ? new ConcurrencyLimit(settings.limitConcurrency, log, requestLog) : null;
   const open: Open[] = [];
   let application: Application | null = null;
   let hooks: WorkerHooks | null = null;

@@ -46,3 +46,14 @@ function inspect(value: object): string {
     return Object.prototype.toString.call(value);
   }
 }
+
+const told = new WeakSet<object>();
+
+/** Somebody has told the log of this error already, in better words than a stack: no gateway does so again. */
+export function markTold(error: object): void {
+  told.add(error);
+}
+
+export function isTold(error: unknown): boolean {
+  return typeof error === "object" && error !== null && told.has(error);
+}

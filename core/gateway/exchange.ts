@@ -3,7 +3,7 @@ import type { BodyReader } from "./body_reader.ts";
 import { isThenable } from "./body_reader.ts";
 import type { BodyStream, StreamOwner } from "./body_stream.ts";
 import { earlyHints } from "./early_hints.ts";
-import { describeError } from "./error.ts";
+import { describeError, isTold } from "./error.ts";
 import { ConsoleErrors } from "./errors.ts";
 import type { Head, Heads } from "./head.ts";
 import { BodyInput } from "./input.ts";
@@ -37,6 +37,8 @@ export interface Gateway {
   readonly onError: ((error: unknown, environ: Environ) => void) | null;
   readonly streaming: ((exchange: Exchange, response: Response) => void) | null;
   readonly finished: ((exchange: Exchange) => void) | null;
+  /** Its Responses go to the native server as they are. */
+  readonly isLast: boolean;
   readonly serverInfo: (request: Request, argument: unknown, context: unknown) => ServerInfo;
 }
 
@@ -209,7 +211,7 @@ export class Call implements Exchange, Scope, StreamOwner {
   }
 
   log(error: unknown): void {
-    this.warn(`Error handling request ${this.#line()}\n${textOf(error)}`);
+    if (!isTold(error)) this.warn(`Error handling request ${this.#line()}\n${textOf(error)}`);
     try {
       this.gateway.onError?.(error, this.environ);
     } catch {

@@ -1,6 +1,7 @@
 import { createRequest } from "./create_request.ts";
 import { kindOf, TsgiError } from "./error.ts";
 import { isHopByHop } from "./hop_by_hop.ts";
+import { examine, TEXT_TYPE, TYPES_LATE } from "./late_type.ts";
 import { status } from "./status.ts";
 import type { App, Body, Environ, FetchHandler, HeaderList, Status } from "./types.ts";
 
@@ -34,7 +35,14 @@ export function fromFetch(handler: FetchHandler, options: FromFetchOptions = {})
     const response: unknown = await handler(request, ...options.platform?.(environ) ?? []);
     if (!isResponse(response)) throw new TsgiError("ERR_TSGI_BODY", `Cannot answer with ${kindOf(response)}: the Fetch handler has to return a Response`);
     if (response.bodyUsed) throw new TsgiError("ERR_TSGI_BODY", "Cannot answer with a Response whose body was read: return response.clone() where you read it");
-    startResponse(statusOf(response), headersOf(response));
+    const headers = headersOf(response);
+    if (TYPES_LATE && response.body !== null && !response.headers.has("content-type")) {
+      const { isText, body } = await examine(response.body);
+      if (isText) headers.push(["content-type", TEXT_TYPE]);
+      startResponse(statusOf(response), headers);
+      return body;
+    }
+    startResponse(statusOf(response), headers);
     return response.body === null ? [] : response.body as unknown as Body;
   };
 }

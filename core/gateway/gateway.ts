@@ -35,6 +35,8 @@ export interface GatewayOptions extends EnvironOptions {
   readonly responseHeaders?: HeaderList;
   /** Prints whole lines of `tsgi.errors`, where `errors` is not given; console.error by default. */
   readonly print?: (lines: string) => void;
+  /** Nobody reads the body of a Response but the native server: what was sent can be thrown away. */
+  readonly isLast?: boolean;
   /** Called when a Response with a stream is made, and before it goes to the server: `finished` follows when the stream has ended. */
   readonly streaming?: (exchange: Exchange, response: Response) => void;
   /** Called once for each request when its response is over; before the Response is returned if the body was an Array. */
@@ -78,8 +80,8 @@ export function createGateway(app: App, options: GatewayOptions = {}): GatewayHa
 }
 
 function settle(options: GatewayOptions): Gateway {
-  const { server, errors = null, print = null, onError = null, streaming = null, finished = null, responseHeaders = [] } = options;
-  return { environ: environSettings(options), heads: new Heads(responseHeaders), errors, print, onError, streaming, finished, serverInfo: serverInfoOf(server) };
+  const { server, errors = null, print = null, onError = null, streaming = null, finished = null, responseHeaders = [], isLast = false } = options;
+  return { environ: environSettings(options), heads: new Heads(responseHeaders), errors, print, onError, streaming, finished, isLast, serverInfo: serverInfoOf(server) };
 }
 
 function serverInfoOf(server: GatewayOptions["server"]): Gateway["serverInfo"] {

@@ -9,7 +9,7 @@ import { BodyStream, tooLong, tooShort } from "./body_stream.ts";
 import { byteLength, chunkBytes, joinChunks } from "./chunk.ts";
 import { TsgiError } from "./error.ts";
 import type { Call } from "./exchange.ts";
-import { isFileBody } from "./file_wrapper.ts";
+import { isFileBody, sendBlocks } from "./file_wrapper.ts";
 import type { Head } from "./head.ts";
 
 type Answer = Response | Promise<Response>;
@@ -139,6 +139,7 @@ function settle(call: Call, body: unknown): Answer {
   call.hasReturned = true;
   try {
     const reader = call.reader = new BodyReader(body);
+    if (call.gateway.isLast && call.mode.isNative) sendBlocks(body);
     if (call.aborted) return abandon(call);
     if (call.isCommitted) return follow(call, reader);
     // Nothing of it will be sent, and startResponse has already been called: there is nothing to wait for.

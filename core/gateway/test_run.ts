@@ -4,6 +4,7 @@ import { chunkBytes } from "./chunk.ts";
 import { describeError, TsgiError } from "./error.ts";
 import { Heads } from "./head.ts";
 import type { Head } from "./head.ts";
+import { start, type Starting } from "./start_response.ts";
 import { TextErrors } from "./text_errors.ts";
 import type { App, Environ, HeaderList, StartResponse, Status, Write } from "./types.ts";
 
@@ -13,7 +14,7 @@ const FAILED = "Internal Server Error";
  * One call of an application without Fetch: the state that SPEC Appendix B.2 describes, with lists in the place of a transport. What can
  * be judged by value, status, headers, chunks and the close protocol, is judged by the gateway's own code.
  */
-export class TestRun {
+export class TestRun implements Starting {
   /** A copy: the application may change it. */
   readonly environ: Environ;
   readonly errors: TextErrors;
@@ -23,9 +24,9 @@ export class TestRun {
   failure: { readonly error: unknown } | null = null;
   readonly #heads = new Heads();
   /** In force: of the last startResponse that was valid. */
-  #head: Head | null = null;
+  head: Head | null = null;
   #sent: Head | null = null;
-  #isStarted = false;
+  isStarted = false;
   #hasReturned = false;
   #bytes = 0;
 
@@ -33,6 +34,10 @@ export class TestRun {
     this.errors = new TextErrors(environ["tsgi.errors"]);
     const finishers = [...environ["tsgi.response_finished"] ?? []];
     this.environ = { ...environ, "tsgi.errors": this.errors, "tsgi.response_finished": finishers };
+  }
+
+  get isCommitted(): boolean {
+    return this.#sent !== null;
   }
 
   get status(): Status {
@@ -60,17 +65,9 @@ export class TestRun {
   }
 
   readonly #start: StartResponse = (...args: readonly unknown[]): Write => {
-    const [status, headers, excInfo = null] = args;
-    if (args.length < 2 || args.length > 3) {
-      throw new TsgiError("ERR_TSGI_ARGS", `Cannot start the response: expected (status, headers, excInfo?), got ${args.length} arguments`);
-    }
-    if (excInfo !== null && this.#sent !== null) throw excInfo;
-    if (excInfo === null && this.#isStarted) {
-      throw new TsgiError("ERR_TSGI_ALREADY_STARTED", "Cannot start the response twice: give what was thrown as the third argument");
-    }
-    this.#isStarted = true;
-    this.#head = null;
-    this.#head = this.#heads.take(status, headers);
+    const [status, headers, excInfo] = args;
+    start(this, args.length, excInfo);
+    this.head = this.#heads.take(status, headers);
     return this.#write;
   };
 
@@ -91,7 +88,7 @@ export class TestRun {
   async #iterate(reader: BodyReader, array: readonly unknown[] | null): Promise<void> {
     // Known whole before anything is sent, so a chunk that is none still makes it a 500.
     const length = array === null ? -1 : array.reduce((total: number, chunk) => total + chunkBytes(chunk).length, 0);
-    if (array === null && this.#sent === null && this.#head?.isBodyless) return this.#commit(-1);
+    if (array === null && this.#sent === null && this.head?.isBodyless) return this.#commit(-1);
     for (;;) {
       const pending = reader.next();
       const result = (isThenable(pending) ? await pending : pending) as IteratorResult<unknown, unknown>;
@@ -108,10 +105,10 @@ export class TestRun {
 
   /** The first byte, or the end: from now on status and headers stand. `length` is inferred, -1 for unknown. */
   #commit(length: number): void {
-    if (this.#head === null) {
+    if (this.head === null) {
       throw new TsgiError("ERR_TSGI_NOT_STARTED", "Cannot send the response: startResponse was not called with a valid status and headers");
     }
-    this.#sent = this.#head;
+    this.#sent = this.head;
     const { code, contentLength, headers, isBodyless } = this.#sent;
     this.headers = code === 204 ? headers.filter(([name]) => name.toLowerCase() !== "content-length") : headers;
     if (length >= 0 && contentLength < 0 && !isBodyless) this.headers.push(["Content-Length", String(length)]);
@@ -136,7 +133,7 @@ export class TestRun {
     this.failure = { error };
     this.#log(error);
     if (this.#sent !== null) return;
-    this.#head = null;
+    this.head = null;
     const headers = [["Content-Type", "text/plain; charset=utf-8"], ["Content-Length", String(FAILED.length)]];
     this.#sent = this.#heads.take(`500 ${FAILED}`, headers);
     this.headers = this.#sent.headers;
@@ -147,7 +144,7 @@ export class TestRun {
     const finishers = this.environ["tsgi.response_finished"] ?? [];
     for (let finisher = finishers.pop(); finisher !== undefined; finisher = finishers.pop()) {
       try {
-        await finisher(this.environ, this.#head?.status ?? null, this.#head?.headers ?? null, this.failure?.error ?? null);
+        await finisher(this.environ, this.head?.status ?? null, this.head?.headers ?? null, this.failure?.error ?? null);
       } catch (error) {
         this.#log(error);
       }

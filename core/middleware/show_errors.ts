@@ -1,5 +1,6 @@
 import { describeError } from "../gateway/error.ts";
 import type { Environ, Middleware } from "../gateway/types.ts";
+import { choosePage, escapeHtml } from "./html_page.ts";
 import { recover, type Recovery } from "./recover.ts";
 
 /**
@@ -20,47 +21,15 @@ export function showErrors(): Middleware {
 function page(environ: Environ, error: unknown): Recovery {
   const description = describeError(error);
   environ["tsgi.errors"].write(`${description}\n`);
-  const isHtml = wantsHtml(environ.HTTP_ACCEPT);
-  return {
-    status: "500 Internal Server Error",
-    headers: [["Content-Type", `text/${isHtml ? "html" : "plain"}; charset=utf-8`]],
-    chunks: [(isHtml ? html(environ, description) : text(environ, description)).toWellFormed()],
-  };
-}
-
-/** Whether an Accept header names HTML. */
-export function wantsHtml(accept: string | undefined): boolean {
-  return accept?.split(",").some((range) => /^\s*text\/html\s*(?:;(?!\s*q=0(?:\.0*)?\s*$)|$)/i.test(range)) ?? false;
-}
-
-function text(environ: Environ, description: string): string {
-  return `${description}\n\n${request(environ).map(([key, value]) => `${key}: ${value}`).join("\n")}\n`;
-}
-
-function html(environ: Environ, description: string): string {
   const [title = "", ...frames] = description.split("\n");
-  const rows = request(environ).map(([key, value]) => `<tr><th>${escapeHtml(key)}</th><td>${escapeHtml(value)}</td></tr>`);
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>${escapeHtml(title)}</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem; }
-pre { background: #f4f4f4; padding: 1rem; overflow-x: auto; }
-th { text-align: left; vertical-align: top; padding-right: 1rem; font-weight: normal; color: #555; }
-td { font-family: monospace; word-break: break-all; }
-</style>
-</head>
-<body>
-<h1>${escapeHtml(title)}</h1>
-<pre>${escapeHtml(frames.join("\n"))}</pre>
-<table>
-${rows.join("\n")}
-</table>
-</body>
-</html>
-`;
+  const facts = request(environ);
+  const rows = facts.map(([key, value]) => `<tr><th>${escapeHtml(key)}</th><td>${escapeHtml(value)}</td></tr>`);
+  const { type, text } = choosePage(environ.HTTP_ACCEPT, {
+    title,
+    content: `<pre>${escapeHtml(frames.join("\n"))}</pre>\n<table>\n${rows.join("\n")}\n</table>`,
+    text: `${description}\n\n${facts.map(([key, value]) => `${key}: ${value}`).join("\n")}\n`,
+  });
+  return { status: "500 Internal Server Error", headers: [["Content-Type", type]], chunks: [text] };
 }
 
 /** Credentials are nobody's business, not even in development: pages like this get copied into reports. */
@@ -69,9 +38,4 @@ function request(environ: Environ): [key: string, value: string][] {
     .filter(([key, value]) => typeof value === "string" && !/^HTTP_(?:COOKIE|AUTHORIZATION|PROXY_AUTHORIZATION)$/.test(key))
     .map(([key, value]): [string, string] => [key, value as string])
     .sort(([a], [b]) => a < b ? -1 : 1);
-}
-
-/** Text as HTML, in an element or an attribute. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }

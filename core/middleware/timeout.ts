@@ -6,8 +6,8 @@ import { ChunkReader, derivedBody } from "./chunk_reader.ts";
 export interface TimeoutOptions {
   /** "504 Gateway Timeout" unless given. */
   readonly status?: Status;
-  /** Told when the time is up, before the client is. */
-  readonly onTimeout?: (environ: Environ) => void;
+  /** Told when the time is up, before the client is; `error` is what then breaks off what was begun. */
+  readonly onTimeout?: (environ: Environ, error: Error) => void;
 }
 
 /**
@@ -143,7 +143,7 @@ class Deadline {
   #expire(): void {
     this.#isExpired = true;
     this.#timer = null;
-    this.#limit.onTimeout?.(this.#environ);
+    this.#limit.onTimeout?.(this.#environ, this.#error);
     this.#reject(this.#error);
     // Before close(): a generator that waits for something closes only when that comes (SPEC K-7).
     this.#controller.abort(this.#error);

@@ -123,7 +123,7 @@ test("tsgi --no-watchdog tells how long a worker stood still, and not what it di
 });
 
 test("tsgi answers those who wait with 503 when a worker whose loop turns is told to abort", async () => {
-  await withApp(TSGI, [], async (url, server) => {
+  await withApp(TSGI, ["--access-logfile", "-"], async (url, server) => {
     const waiting = [ask(`${url}/deaf`), ask(`${url}/wait`)];
     await seen(url);
     const [pid = 0] = server.workers();
@@ -132,6 +132,8 @@ test("tsgi answers those who wait with 503 when a worker whose loop turns is tol
     await server.logged(/\[WARNING\] Answered 2 requests in flight with 503/);
     await server.logged(new RegExp(`Worker \\(pid:${pid}\\) exited with code 1\\.`));
     await server.until(() => server.workers().some((one) => one !== pid), "a successor");
+    const lines = [...server.out.matchAll(/"GET \/(deaf|wait) HTTP\/1\.1" (\S+ \S+)/g)].map(([, ...fields]) => fields.join(" ")).sort();
+    assert.deepEqual(lines, ["deaf 503 20", "wait 503 20"]);
   });
 });
 
@@ -145,6 +147,8 @@ test("tsgi --request-timeout answers 504, aborts the signal, and breaks off what
     await server.logged(/Request timeout: GET \/stream was not over within 0\.5 s\n/);
     assert.equal((await ask(`${url}/`)).text, "1", "the signal aborted once");
     assert.doesNotMatch(server.log, /GET \/extend/);
+    assert.equal(server.log.match(/GET \/stream/g)?.length, 1, "a broken body is told once");
+    assert.doesNotMatch(server.log, /TimeoutError|Error handling request/);
   });
 });
 
@@ -180,13 +184,14 @@ test("tsgi --loop-lag names the handler that held the loop up", async () => {
 });
 
 test("tsgi --limit-concurrency refuses with 503 what would be too much, and says so once a second", async () => {
-  await withApp(TSGI, ["--limit-concurrency", "2"], async (url, server) => {
+  await withApp(TSGI, ["--limit-concurrency", "2", "--access-logfile", "-"], async (url, server) => {
     const waiting = [ask(`${url}/wait`), ask(`${url}/wait`)];
     await server.until(() => curl("-o", "/dev/null", "-w", "%{http_code}", url) === "503", "the limit");
     const refused = await Promise.all(Array.from({ length: 20 }, () => ask(url)));
     assert.deepEqual(new Set(refused.map(({ status, headers }) => `${status} ${headers.get("retry-after")}`)), new Set(["503 1"]));
     const [, count] = await server.logged(/\[WARNING\] Refused (\d+) requests with 503: 2 were in flight \(limit-concurrency\)/);
     assert.ok(Number(count) >= 20, server.log);
+    await server.until(() => server.out.match(/"GET \/ HTTP\/1\.1" 503 20/g)?.length === Number(count), `${count} lines in the access log`);
     server.signal("QUIT");
     await Promise.all(waiting);
   });

@@ -11,6 +11,7 @@ function setting(slowRequest = 0, loopLag = 0) {
     settings: { slowRequest, loopLag },
     register: new Register(memory),
     log: (level, event, fields) => said.push(`${level} ${event} ${JSON.stringify(fields)}`),
+    requestLog: null,
     now: () => clock.at,
   });
   return { memory, said, clock, inFlight, text: () => inFlightText(memory, 0) };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { type BlockSource, RELEASE } from "../../../core/gateway/file_wrapper.ts";
 import { createGateway } from "../../../core/gateway/gateway.ts";
 import type { Exchange } from "../../../core/gateway/gateway.ts";
 import { toFetch } from "../../../core/gateway/to_fetch.ts";
@@ -402,4 +403,28 @@ test("createGateway() adds its headers unless the application set the same", asy
   };
   const { responses } = await exchangesOf(app, [{ path: "/own" }, { path: "/" }, { path: "/own" }, { path: "/" }, { path: "/throw" }], [["Server", "tsgi"]]);
   assert.deepEqual(responses.map((response) => response.headers.get("server")), ["own", "tsgi", "own", "tsgi", "tsgi"]);
+});
+
+test("file_wrapper() gives blocks back to a source that takes them, where nobody but the native server reads the body", async () => {
+  const run = async (isLast: boolean) => {
+    const [given, returned]: number[][] = [[], []];
+    let left = 200_000;
+    const source: BlockSource = {
+      read: (size) => {
+        const block = new Uint8Array(Math.min(size, left));
+        left -= block.length;
+        given!.push(block.length);
+        return block;
+      },
+      [RELEASE]: (block) => void returned!.push(block.length),
+    };
+    const gateway = createGateway(sending(source, 1000), { isLast, contentLength: "runtime" });
+    const bytes = await (await gateway(new Request("http://a/"))).bytes();
+    assert.equal(bytes.length, 200_000);
+    return { given: given!, returned: returned! };
+  };
+  const { given, returned } = await run(true);
+  assert.deepEqual([returned, given.at(-1)], [given.slice(0, -1), 0]);
+  assert.ok(given[0]! > 1000, "a size of its own choice");
+  assert.deepEqual((await run(false)).returned, []);
 });
