@@ -16,7 +16,8 @@ export async function sendResponse(response: Response, outgoing: ServerResponse)
   if (reader === undefined) return void outgoing.end();
   let wake = (): void => undefined;
   const leave = (): void => {
-    void reader.cancel(new DOMException("The client has closed the connection", "AbortError"));
+    // Rejected by a body that broke, which is how this connection came to its end.
+    reader.cancel(new DOMException("The client has closed the connection", "AbortError")).catch(() => undefined);
     wake();
   };
   if (outgoing.destroyed) return leave();

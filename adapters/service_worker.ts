@@ -48,5 +48,5 @@ export function toServiceWorker(app: App, options: AdapterOptions = {}): (event:
 
 function serverInfo({ client }: ServiceWorkerEvent, { add }: Waiting): ServerInfo {
   const address = client?.address;
-  return { waitUntil: add, ...(address === undefined ? {} : { remoteAddr: address }) };
+  return { multiprocess: true, waitUntil: add, ...(address === undefined ? {} : { remoteAddr: address }) };
 }
