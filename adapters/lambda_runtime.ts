@@ -77,7 +77,7 @@ class RuntimeApi {
   }
 
   async next(): Promise<Next> {
-    const call = this.#call("GET", "next", {});
+    const call = this.#call("GET", "next", this.#agent, {});
     call.end();
     const { headers, text } = await answered(call);
     const deadline = Number(headers["lambda-runtime-deadline-ms"] ?? 0);
@@ -103,7 +103,8 @@ class RuntimeApi {
 
   /** Metadata, eight NULs, the body. A body that breaks off breaks the call: there is no other way to take back what was sent. */
   async stream(id: string, metadata: object, response: Response): Promise<void> {
-    const call = this.#call("POST", `${id}/response`, {
+    // A connection of its own: Deno sends a request again whose kept connection was broken, and here that is done on purpose.
+    const call = this.#call("POST", `${id}/response`, false, {
       "Content-Type": "application/vnd.awslambda.http-integration-response",
       "Lambda-Runtime-Function-Response-Mode": "streaming",
       "Transfer-Encoding": "chunked",
@@ -135,13 +136,13 @@ class RuntimeApi {
 
   async #post(path: string, type: string, text: string, headers: Record<string, string> = {}): Promise<void> {
     const bytes = Buffer.from(text);
-    const call = this.#call("POST", path, { "Content-Type": type, "Content-Length": String(bytes.length), ...headers });
+    const call = this.#call("POST", path, this.#agent, { "Content-Type": type, "Content-Length": String(bytes.length), ...headers });
     call.end(bytes);
     await answered(call);
   }
 
-  #call(method: string, path: string, headers: Record<string, string>): ClientRequest {
-    return request(this.#base + path, { method, headers, agent: this.#agent });
+  #call(method: string, path: string, agent: Agent | false, headers: Record<string, string>): ClientRequest {
+    return request(this.#base + path, { method, headers, agent });
   }
 }
 
