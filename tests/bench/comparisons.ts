@@ -86,8 +86,8 @@ function servers(runtime: RuntimeName): Comparison[] {
   ];
 }
 
-const NGINX = `cat > "$TSGI_BENCH_FILE.nginx" <<'END'
-daemon off; worker_processes 2; pid /dev/null;
+const NGINX = `cat > "$TSGI_BENCH_FILE.nginx" <<END
+daemon off; worker_processes 2; pid $TSGI_BENCH_FILE.pid;
 events {}
 http { access_log off; server { listen 127.0.0.1:{port}; location / { default_type text/plain; return 200 "Hello, World!\\n"; } } }
 END

@@ -1,0 +1,4 @@
+import { toCloudflare } from "../../../adapters/cloudflare.ts";
+import application from "../apps.ts";
+
+export default toCloudflare(application);
