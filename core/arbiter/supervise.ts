@@ -5,8 +5,10 @@
 import type { Fields, Log } from "../logging/record.ts";
 import { type HookSource, NO_HOOKS } from "../settings/hooks.ts";
 import type { Settings } from "../settings/table.ts";
-import { arbiter, type Arbiter, type ArbiterEvent, type Effect, type Limits, step } from "./arbiter.ts";
+import { step } from "./arbiter.ts";
+import { arbiter, type Arbiter, type ArbiterEvent, type Effect, type Limits } from "./step/state.ts";
 import { bind } from "./bind.ts";
+import { type Generation, Generations, heldFor } from "./generations.ts";
 import { type Address, addressText, type Held, type Owner } from "./listener.ts";
 import type { Breakage, FromWorker } from "./message.ts";
 import type { ArbiterSystem, Child, Identity } from "./process.ts";
@@ -131,17 +133,10 @@ interface Running {
   readonly tell: (event: ArbiterEvent) => void;
 }
 
-/** What a generation of workers runs with. */
-interface Generation {
-  readonly settings: Settings;
-  readonly held: readonly Held[];
-  readonly hooks: HookSource;
-}
-
 function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly Held[], hooks: ServerHooks): Running {
   const { log } = options;
   const children = new Map<number, Child>();
-  const generations = new Map<number, Generation>([[1, { settings: options.settings, held: opened, hooks: options.hooks ?? NO_HOOKS }]]);
+  const generations = new Generations({ settings: options.settings, held: opened, hooks: options.hooks ?? NO_HOOKS });
   const generationOf = new Map<number, number>();
   let candidate: Generation | null = null;
   let state: Arbiter = arbiter(limits(options.settings), { covers: opened.some((h) => h.mode === "slots"), daemon: options.settings.daemon }, system.now());
@@ -165,7 +160,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       const [after, effects] = step(state, next);
       state = after;
       if (candidate && after.reload?.phase === "booting") {
-        generations.set(after.reload.generation, candidate);
+        generations.add(after.reload.generation, candidate);
         candidate = null;
       }
       if (after.target !== toldTarget && after.reload?.phase !== "reading") {
@@ -174,8 +169,8 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       }
       if (after.phase !== before.phase) hooks.halting();
       for (const effect of effects) carryOut(effect);
-      if ((after.everServed && !before.everServed) || after.generation !== before.generation) options.onServing?.(generations.get(after.generation)!.settings);
-      if (after.reload !== before.reload || after.phase !== before.phase) forgetGenerations();
+      if ((after.everServed && !before.everServed) || after.generation !== before.generation) options.onServing?.(generations.of(after.generation).settings);
+      if (after.reload !== before.reload || after.phase !== before.phase) generations.forget(after);
     }
     stepping = false;
   }
@@ -218,7 +213,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   }
 
   function spawn({ id, slot, generation }: Extract<Effect, { type: "spawn" }>): void {
-    const { settings } = generations.get(generation)!;
+    const { settings } = generations.of(generation);
     generationOf.set(id, generation);
     const multiprocess = state.target > 1;
     const order = hooks.orderFor(view(generation));
@@ -258,7 +253,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
 
   /** The server as the hooks of a generation see it, by default of the serving one. */
   function view(generation = state.generation): HookView {
-    const { hooks: source, settings, held } = generations.get(generation) ?? generations.get(state.generation)!;
+    const { hooks: source, settings, held } = generations.has(generation) ? generations.of(generation) : generations.of(state.generation);
     return { source, settings, addresses: held.map((h) => addressText(h.address)), numWorkers: state.target };
   }
 
@@ -297,10 +292,10 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
 
   function sendListen(id: number, slot: number): void {
     const child = children.get(id);
-    const generation = generations.get(generationOf.get(id) ?? state.generation);
-    if (!child || !generation) return;
+    const generation = generationOf.get(id) ?? state.generation;
+    if (!child || !generations.has(generation)) return;
     const descriptors: number[] = [];
-    const places = generation.held.map((h) => {
+    const places = generations.of(generation).held.map((h) => {
       const descriptor = h.descriptor(slot);
       if (descriptor !== null) descriptors.push(descriptor);
       return { address: h.address, mode: h.mode };
@@ -311,7 +306,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
 
   /** The native server does not take our sockets after all: workers bind by themselves. */
   async function fallBack(reason: string): Promise<void> {
-    const current = generations.get(state.generation)!;
+    const current = generations.of(state.generation);
     if (current.held.every((h) => h.mode === "reuse-port")) return;
     for (const h of current.held) h.close();
     log("warning", "cannot-adopt", { reason });
@@ -319,7 +314,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     const addresses = current.held.map((h) => h.address);
     const held = await bind(addresses, { backlog: current.settings.backlog, mode: "reuse-port" }, { system, log });
     if (held === null) return tell({ type: "signalled", signal: "TERM", at: system.now() });
-    generations.set(state.generation, { ...current, held });
+    generations.add(state.generation, { ...current, held });
     for (const worker of state.workers) for (const slot of worker.listens) sendListen(worker.id, slot);
   }
 
@@ -350,27 +345,15 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
 
   /** The sockets that the new settings ask for: those we hold already, and new ones. */
   async function rebind(settings: Settings): Promise<readonly Held[] | null> {
-    const before = generations.get(state.generation)!;
-    const same = (wanted: Address, index: number) =>
-      // Port 0 is the port the system gave, for as long as it is asked for in the same place.
-      before.held.find((h, i) => addressText(h.address) === addressText(wanted) || (i === index && isSame(before.settings.bind[i], wanted)));
-    const fresh = settings.bind.filter((wanted, index) => !same(wanted, index));
+    const before = generations.of(state.generation);
     const mode = before.held.every((h) => h.mode === "reuse-port") ? "reuse-port" : holdMode(settings);
+    const kept = settings.bind.map((wanted, index) => heldFor(before, wanted, index));
+    const fresh = settings.bind.filter((_, index) => !kept[index]);
     const bound = await bind(fresh, { backlog: settings.backlog, mode, ...access(options, settings) }, { system, log });
     if (bound === null) return null;
     if (bound.length > 0) log("info", "listening", { addresses: bound.map((h) => addressText(h.address)).join(","), pid: system.pid });
     const queue = [...bound];
-    return settings.bind.map((wanted, index) => same(wanted, index) ?? queue.shift()!);
-  }
-
-  /** Drops what belongs to no generation any more: at the end of a reload, and at the end of all. */
-  function forgetGenerations(): void {
-    const wanted = new Set([state.generation, state.reload?.phase === "booting" ? state.reload.generation : state.generation]);
-    const all = new Set([...generations.values()].flatMap((g) => g.held));
-    for (const generation of generations.keys()) if (!wanted.has(generation)) generations.delete(generation);
-    // At the end nobody new is let in; workers let go of their copies themselves.
-    const kept = new Set(state.phase === "serving" ? [...generations.values()].flatMap((g) => g.held) : []);
-    for (const h of all) if (!kept.has(h)) h.close();
+    return kept.map((held) => held ?? queue.shift()!);
   }
 
   function limits(settings: Settings): Limits {
@@ -398,10 +381,6 @@ function access({ owner }: SuperviseOptions, settings: Settings): { readonly uma
 /** Whatever of the settings decides what is watched, and how, in one text. */
 function whatToWatch({ reload, app, chdir, config, reloadEngine, reloadExtraFile }: Settings): string {
   return JSON.stringify(reload ? [app, chdir, config, reloadEngine, reloadExtraFile] : null);
-}
-
-function isSame(a: Address | undefined, b: Address): boolean {
-  return a !== undefined && addressText(a) === addressText(b);
 }
 
 /** What `ps` shows: `tsgi: master [NAME]`, `tsgi: worker [NAME]`. */

@@ -11,8 +11,8 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { arbiter, step } from "../../../core/arbiter/arbiter.ts";
-import type { Arbiter, ArbiterEvent, Effect, Limits } from "../../../core/arbiter/arbiter.ts";
+import { step } from "../../../core/arbiter/arbiter.ts";
+import { arbiter, type Arbiter, type ArbiterEvent, type Effect, type Limits } from "../../../core/arbiter/step/state.ts";
 import { MESSAGES } from "../../../core/logging/messages.ts";
 
 const directory = new URL("../../transcripts/", import.meta.url);

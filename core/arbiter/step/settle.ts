@@ -1,0 +1,89 @@
+/** What is, compared with what should be. */
+import type { Millis } from "../process.ts";
+import { coverSlots } from "./cover.ts";
+import { commitReload, concludeReload } from "./reload.ts";
+import { isAlive, type Worker } from "./state.ts";
+import { listen, retire, type Turn } from "./turn.ts";
+
+/** A worker that somebody else told to go is replaced after this long. */
+const FAREWELL: Millis = 100;
+
+export function settle(turn: Turn): void {
+  shrink(turn);
+  grow(turn);
+  admit(turn);
+  relieve(turn);
+  concludeReload(turn);
+  if (turn.arbiter.covers) coverSlots(turn);
+}
+
+/** A worker whose slot is no longer wanted goes; its slot stays open and is covered. */
+function shrink(turn: Turn): void {
+  // While a reload is under way the old generation stays whole: it may have to go on.
+  if (turn.arbiter.reload?.phase === "booting") return;
+  for (const worker of turn.arbiter.workers) {
+    if (isAlive(worker) && worker.slot >= turn.arbiter.target) retire(turn, worker, "retired");
+  }
+}
+
+function grow(turn: Turn): void {
+  const { reload, target } = turn.arbiter;
+  const reloading = reload?.phase === "booting";
+  const generation = reloading ? reload.generation : turn.arbiter.generation;
+  for (let slot = 0; slot < target; slot++) {
+    const taken = turn.arbiter.workers.some((w) => w.slot === slot && w.generation === generation && isAlive(w) && !w.outgoing);
+    if (!taken && (reloading || (maySpawn(turn) && !hasJustLeft(turn, slot)))) spawn(turn, slot, generation);
+  }
+}
+
+/** In a crash loop one worker at a time tries, after the pause. */
+function maySpawn(turn: Turn): boolean {
+  const { failures, spawnAfter, workers } = turn.arbiter;
+  if (turn.at < spawnAfter) return false;
+  const unproven = workers.some((w) => w.phase === "spawning" || w.phase === "booting");
+  return failures <= 2 || !unproven;
+}
+
+/** A service manager that ends everybody at once tells the workers too: the arbiter's own order is only a moment away. */
+function hasJustLeft(turn: Turn, slot: number): boolean {
+  return turn.arbiter.workers.some((w) => w.slot === slot && w.cause === "leaving" && turn.at - w.since < FAREWELL);
+}
+
+function spawn(turn: Turn, slot: number, generation: number): void {
+  const id = turn.arbiter.nextId;
+  const worker: Worker = {
+    id, slot, generation, pid: null, phase: "spawning", since: turn.at, heard: turn.at,
+    listens: [], full: false, outgoing: false, left: false, servingSince: null, cause: null,
+  };
+  turn.arbiter = {
+    ...turn.arbiter,
+    nextId: id + 1,
+    slots: Math.max(turn.arbiter.slots, slot + 1),
+    workers: [...turn.arbiter.workers, worker],
+  };
+  turn.effects.push({ type: "spawn", id, slot, generation });
+}
+
+/** Ready workers listen: at once, or, in a reload, when all of the new generation are ready; when all listen, it is done. */
+function admit(turn: Turn): void {
+  const { reload } = turn.arbiter;
+  if (reload?.phase !== "booting") {
+    for (const worker of turn.arbiter.workers) if (worker.phase === "ready") listen(turn, worker, worker.slot);
+    return;
+  }
+  const fresh = turn.arbiter.workers.filter((w) => w.generation === reload.generation && isAlive(w));
+  if (fresh.some((w) => w.phase === "spawning" || w.phase === "booting")) return;
+  for (const worker of fresh) if (worker.phase === "ready") listen(turn, worker, worker.slot);
+  if (fresh.length >= turn.arbiter.target && fresh.every((w) => w.phase === "serving")) {
+    commitReload(turn, reload);
+    shrink(turn);
+  }
+}
+
+/** An outgoing worker goes when its successor listens. */
+function relieve(turn: Turn): void {
+  for (const worker of turn.arbiter.workers) {
+    const successor = turn.arbiter.workers.some((w) => w.slot === worker.slot && w.phase === "serving" && !w.outgoing);
+    if (worker.outgoing && successor) retire(turn, worker, "retired");
+  }
+}

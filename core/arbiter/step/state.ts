@@ -1,0 +1,155 @@
+/** What the arbiter knows, what can happen, and what it can order. */
+import type { EventName, Fields, Level } from "../../logging/record.ts";
+import type { Breakage } from "../message.ts";
+import type { Ending, Millis, Signal } from "../process.ts";
+
+/** A worker that beats twice a second and has not been heard for this long has its slot covered. */
+export const SILENT: Millis = 1000;
+
+/** The settings that decide, in milliseconds; 0 turns a limit off. */
+export interface Limits {
+  readonly workers: number;
+  readonly timeout: Millis;
+  readonly bootTimeout: Millis;
+  readonly gracefulTimeout: Millis;
+  /** With --reload. */
+  readonly development?: boolean;
+}
+
+/**
+ * spawning: the process was ordered. booting: it runs and loads. ready: loaded, not yet listening. serving: it listens.
+ * draining: ordered to finish and go. aborted: sent ABRT. murdered: sent KILL.
+ */
+export type Phase = "spawning" | "booting" | "ready" | "serving" | "draining" | "aborted" | "murdered";
+
+/** Why a worker was told to go, or what it said when it failed. */
+export type Cause = "retired" | "leaving" | "silent" | "boot-timeout" | "failed" | "overdue" | "halted";
+
+export interface Worker {
+  readonly id: number;
+  readonly slot: number;
+  readonly generation: number;
+  readonly pid: number | null;
+  readonly phase: Phase;
+  readonly since: Millis;
+  readonly heard: Millis;
+  /** The slots it was told to listen on; its own first, then those it covers. */
+  readonly listens: readonly number[];
+  readonly full: boolean;
+  /** It asked to be replaced. */
+  readonly outgoing: boolean;
+  /** It has stopped accepting for good. */
+  readonly left: boolean;
+  readonly servingSince: Millis | null;
+  readonly cause: Cause | null;
+}
+
+export interface Failure {
+  readonly exitCode: 3 | 4;
+  readonly reason: string;
+  readonly stack?: string;
+}
+
+export type Reload =
+  | { readonly phase: "reading" }
+  | { readonly phase: "booting"; readonly generation: number; readonly limits: Limits; readonly targetBefore: number }
+  /** It holds: the old generation was told to go, and is not known to have stopped accepting yet. */
+  | { readonly phase: "retiring" };
+
+export interface Arbiter {
+  readonly phase: "serving" | "halting" | "halted";
+  /** When halting: since when, how, and the exit code to end with. */
+  readonly halt: { readonly since: Millis; readonly quick: boolean; readonly exitCode: number; readonly reason: string | null } | null;
+  readonly limits: Limits;
+  /** Whether a neighbour can take another slot's connections (mode `slots`). */
+  readonly covers: boolean;
+  /** Whether it has left its terminal: only then WINCH sends the workers away. */
+  readonly daemon: boolean;
+  readonly target: number;
+  readonly generation: number;
+  readonly newest: number;
+  readonly reload: Reload | null;
+  /** A HUP came while a reload was under way: one more follows it. */
+  readonly reloadAgain: boolean;
+  readonly workers: readonly Worker[];
+  readonly nextId: number;
+  /** Slots opened so far; none is ever closed. */
+  readonly slots: number;
+  /** Since when a slot has nobody who accepts. */
+  readonly bare: Readonly<Record<number, Millis>>;
+  readonly everServed: boolean;
+  /** In development: why the newest code is not served, and the id of the first worker that was started knowing it. */
+  readonly broken: (Breakage & { readonly from: number }) | null;
+  readonly failures: number;
+  readonly spawnAfter: Millis;
+  readonly ticked: Millis;
+}
+
+export type ArbiterEvent =
+  & { readonly at: Millis }
+  & (
+    | { readonly type: "started" }
+    | { readonly type: "ticked" }
+    | { readonly type: "signalled"; readonly signal: Signal }
+    | { readonly type: "spawned"; readonly id: number; readonly pid: number }
+    | { readonly type: "spawn-failed"; readonly id: number; readonly reason: string }
+    | { readonly type: "readied"; readonly id: number }
+    | { readonly type: "failed"; readonly id: number; readonly exitCode: 3 | 4; readonly reason: string; readonly stack?: string }
+    | { readonly type: "listening"; readonly id: number; readonly slot: number }
+    | { readonly type: "beat"; readonly id: number }
+    | { readonly type: "filled"; readonly id: number; readonly full: boolean }
+    | { readonly type: "left"; readonly id: number }
+    /** It goes on, but wants a successor; `faulty` if something in it broke. */
+    | { readonly type: "tired"; readonly id: number; readonly faulty: boolean }
+    /** Sockets cannot be handed over after all. */
+    | { readonly type: "fell-back" }
+    | { readonly type: "exited"; readonly id: number; readonly ending: Ending }
+    /** With --reload: what is served was changed on disk. */
+    | { readonly type: "changed"; readonly file: string }
+    | { readonly type: "configured"; readonly limits: Limits }
+    | { readonly type: "refused"; readonly reason: string }
+  );
+
+export type Effect =
+  | { readonly type: "spawn"; readonly id: number; readonly slot: number; readonly generation: number }
+  | { readonly type: "listen"; readonly id: number; readonly slot: number }
+  | { readonly type: "unlisten"; readonly id: number; readonly slot: number }
+  | { readonly type: "kill"; readonly id: number; readonly signal: Signal }
+  | { readonly type: "read-configuration" }
+  /** Every worker of the serving generation answers with a page about it from now on. */
+  | { readonly type: "show-error"; readonly breakage: Breakage }
+  /** Here and in every worker. */
+  | { readonly type: "reopen-logs" }
+  /** `of`: with what this worker has in flight. */
+  | { readonly type: "log"; readonly level: Level; readonly event: EventName; readonly fields: Fields; readonly of?: number }
+  | { readonly type: "exit"; readonly code: number };
+
+/** The arbiter before its first event. */
+export function arbiter(limits: Limits, options: { readonly covers: boolean; readonly daemon?: boolean }, at: Millis): Arbiter {
+  return {
+    phase: "serving",
+    halt: null,
+    limits,
+    covers: options.covers,
+    daemon: options.daemon ?? false,
+    target: limits.workers,
+    generation: 1,
+    newest: 1,
+    reload: null,
+    reloadAgain: false,
+    workers: [],
+    nextId: 1,
+    slots: limits.workers,
+    bare: {},
+    everServed: false,
+    broken: null,
+    failures: 0,
+    spawnAfter: at,
+    ticked: at,
+  };
+}
+
+/** Not yet told to go. */
+export function isAlive(worker: Worker): boolean {
+  return worker.phase === "spawning" || worker.phase === "booting" || worker.phase === "ready" || worker.phase === "serving";
+}
