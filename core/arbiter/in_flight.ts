@@ -8,6 +8,7 @@
  * 3. A slow request is told of once, while it is slow if the loop turns, else when it is over.
  */
 import type { Log } from "../logging/record.ts";
+import type { Meter } from "../metrics/meter.ts";
 import type { Settings } from "../settings/table.ts";
 import type { NativeHandler } from "./listener.ts";
 import type { Millis } from "./process.ts";
@@ -17,6 +18,8 @@ export interface InFlightOptions {
   readonly settings: Pick<Settings, "slowRequest" | "loopLag">;
   /** Null without a watchdog. */
   readonly register: Register | null;
+  /** Null with --no-metrics. */
+  readonly meter: Meter | null;
   readonly log: Log;
   readonly now: () => Millis;
 }
@@ -49,12 +52,14 @@ export class InFlight {
 
   /** `handler`, with an eye on each request. */
   attend(handler: NativeHandler): NativeHandler {
-    const { register, settings, now } = this.#options;
+    const { register, meter, settings, now } = this.#options;
     const attended: NativeHandler = (request, platform) => {
+      const begun = meter === null ? 0 : meter.begin();
       const slot = register === null ? 0 : register.enter(request.method, request.url);
       const answer = handler(request, platform);
-      if (!(answer instanceof Response)) return this.#follow(request, slot, answer);
+      if (!(answer instanceof Response)) return this.#follow(request, slot, begun, answer);
       register?.leave(slot);
+      if (meter !== null) meter.end(begun, answer.status);
       return answer;
     };
     if (settings.slowRequest === 0 && settings.loopLag === 0) return attended;
@@ -104,13 +109,22 @@ export class InFlight {
     if (isOver && time > this.#slow) this.#options.log("warning", "slow-request", { request: requestLine(request), seconds: time / 1000, over: true });
   }
 
-  #follow(request: Request, slot: number, answer: Promise<Response>): Promise<Response> {
-    const { register, now } = this.#options;
+  #follow(request: Request, slot: number, begun: Millis, answer: Promise<Response>): Promise<Response> {
+    const { register, meter, now } = this.#options;
     const since = now();
     register?.wait(slot, since);
     return new Promise((resolve, reject) => {
-      const one: Awaited = { request, since, answer: resolve, isSlow: false };
-      if (this.#isRefusing) resolve(unavailable());
+      let isMetered = meter !== null;
+      const end = (status: number) => {
+        if (isMetered) meter!.end(begun, status);
+        isMetered = false;
+      };
+      const give = (response: Response) => {
+        end(response.status);
+        resolve(response);
+      };
+      const one: Awaited = { request, since, answer: give, isSlow: false };
+      if (this.#isRefusing) give(unavailable());
       else this.#awaited.add(one);
       const over = () => {
         this.#awaited.delete(one);
@@ -118,9 +132,10 @@ export class InFlight {
       };
       answer.then((response) => {
         over();
-        resolve(response);
+        give(response);
       }, (error) => {
         over();
+        end(500);
         reject(error);
       });
     });

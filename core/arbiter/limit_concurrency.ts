@@ -1,5 +1,6 @@
 /** Load that a worker refuses: beyond a number of requests in flight, an answer at once is worth more than a place in a queue. */
 import type { Log } from "../logging/record.ts";
+import type { Meter } from "../metrics/meter.ts";
 import type { NativeHandler } from "./listener.ts";
 import type { Millis } from "./process.ts";
 import type { Traffic } from "./traffic.ts";
@@ -11,18 +12,21 @@ const TELL: Millis = 1000;
 export class ConcurrencyLimit {
   readonly #limit: number;
   readonly #log: Log;
+  readonly #meter: Meter | null;
   /** Refused, and not yet told. */
   #refused = 0;
 
-  constructor(limit: number, log: Log) {
+  constructor(limit: number, log: Log, meter: Meter | null = null) {
     this.#limit = limit;
     this.#log = log;
+    this.#meter = meter;
   }
 
   /** `handler`, which is not called while `traffic` is at the limit: the answer is a 503 that asks to try again in a second. */
   guard(handler: NativeHandler, traffic: Pick<Traffic, "inFlight">, door: { readonly closing: boolean }): NativeHandler {
     return (request, platform) => {
       if (traffic.inFlight < this.#limit) return handler(request, platform);
+      this.#meter?.end(this.#meter.begin(), 503);
       if (this.#refused++ === 0) setTimeout(() => this.#tell(), TELL);
       const closing = door.closing ? { connection: "close" } : {};
       return new Response("Service Unavailable\n", {

@@ -1,6 +1,6 @@
 /** What the arbiter collects of its workers' figures, from their first to their last word and beyond. */
 import { addressText, type Held } from "../arbiter/listener.ts";
-import type { Arbiter } from "../arbiter/arbiter.ts";
+import type { Arbiter } from "../arbiter/step/state.ts";
 import type { Log } from "../logging/record.ts";
 import type { ArbiterSystem } from "../arbiter/process.ts";
 import { Aggregate } from "./aggregate.ts";

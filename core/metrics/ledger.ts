@@ -1,5 +1,5 @@
 /** What the arbiter's life adds up to: who was started, why who ended, and how the reloads went. Read off its events, one by one. */
-import type { Arbiter, ArbiterEvent, Effect, Worker } from "../arbiter/arbiter.ts";
+import type { Arbiter, ArbiterEvent, Effect, Worker } from "../arbiter/step/state.ts";
 import type { Ending } from "../arbiter/process.ts";
 
 /**

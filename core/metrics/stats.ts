@@ -2,7 +2,7 @@
  * All that the arbiter knows in figures, as one plain object: made when somebody asks, for the control socket, the pages, and whoever sends
  * it elsewhere. Nobody keeps it up to date.
  */
-import type { Arbiter, Phase } from "../arbiter/arbiter.ts";
+import type { Arbiter, Phase } from "../arbiter/step/state.ts";
 import type { Millis } from "../arbiter/process.ts";
 import type { FamilyStats } from "./aggregate.ts";
 import type { LagStats } from "./lag.ts";

@@ -1,6 +1,8 @@
 /**
  * tsgi beside the bare native server, in interleaved pairs: the server pinned to core 0, wrk to core 1. CPU per request counts, because
- * the load generator shares the machine. Usage: bun tests/bench/run.ts [--pairs 7] [--seconds 2] [deno|bun]
+ * the load generator shares the machine. Usage: bun tests/bench/run.ts [--pairs 7] [--seconds 2] [deno|bun] [--metrics]
+ *
+ * With --metrics, tsgi beside itself: "bare" is tsgi --no-metrics, and the ratio is what counting and timing each request costs.
  */
 import process from "node:process";
 import { type Contestant, programs, Running, wrk } from "./contestant.ts";
@@ -23,7 +25,10 @@ for (const runtime of runtimes) {
   const program = runtime === "deno" ? [programs.deno, "run", "-A"] : [programs.bun];
   const bare: Contestant = { name: "bare", command: [...program, "tests/bench/bare.ts", "{port}"] };
   const tsgi: Contestant = { name: "tsgi", command: [...program, "mod.ts", "-b", "127.0.0.1:{port}", "examples/hello.ts"] };
-  const [a, b] = await interleave(bare, tsgi);
+  const compared = words.includes("--metrics")
+    ? [{ ...tsgi, command: [...tsgi.command, "--no-metrics"] }, tsgi] as const
+    : [bare, tsgi] as const;
+  const [a, b] = await interleave(...compared);
   const ratios = a.map((sample, i) => b[i]!.micros / sample.micros).sort((x, y) => x - y);
   const row = [
     runtime, median(a.map((s) => s.micros)).toFixed(2), median(b.map((s) => s.micros)).toFixed(2), median(ratios).toFixed(3),

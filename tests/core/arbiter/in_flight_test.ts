@@ -10,6 +10,7 @@ function setting(slowRequest = 0, loopLag = 0) {
   const inFlight = new InFlight({
     settings: { slowRequest, loopLag },
     register: new Register(memory),
+    meter: null,
     log: (level, event, fields) => said.push(`${level} ${event} ${JSON.stringify(fields)}`),
     now: () => clock.at,
   });
