@@ -90,7 +90,7 @@ export class Census {
 
   #requestsOf(id: number): RequestStats | null {
     const child = this.#living.get(id);
-    return child === undefined ? null : readMeter(child.meter() ?? this.#cells.get(id) ?? null);
+    return child === undefined ? null : readMeter(this.#cells.get(id) ?? child.meter());
   }
 
   #listeners(held: readonly Held[]): ListenerStats[] {
