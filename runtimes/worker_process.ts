@@ -1,4 +1,5 @@
 /** The worker's side of the process port, over node:process, which Deno and Bun share. */
+import { closeSync, openSync } from "node:fs";
 import process from "node:process";
 import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
 import type { WorkerSystem } from "../core/arbiter/process.ts";
@@ -42,6 +43,7 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
       const { rss, heapUsed, heapTotal } = process.memoryUsage();
       return { rss, heapUsed, heapTotal };
     },
+    hasDescriptors,
     configReader: async () => (await import("./files.ts")).configReader,
     closeDescriptor,
     openLog: (target, kind) => openLogFile(target, kind === "access" ? { standard: 1, batched: true } : { standard: 2 }),
@@ -64,5 +66,14 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     process.on("disconnect", () => process.exit(code));
     setTimeout(() => process.exit(code), LAST_WORDS);
     send({ type: "last-word" });
+  }
+}
+
+function hasDescriptors(): boolean {
+  try {
+    closeSync(openSync("/dev/null", "r"));
+    return true;
+  } catch (error) {
+    return !["EMFILE", "ENFILE"].includes((error as NodeJS.ErrnoException).code ?? "");
   }
 }

@@ -114,6 +114,8 @@ export interface WorkerSystem {
   memory(): number;
   /** The same, and of the heap. */
   memoryStats(): MemoryStats;
+  /** Whether one more file or connection could be opened. */
+  hasDescriptors(): boolean;
   /** Reads config files, for hooks; loaded when it is asked for. */
   configReader(): Promise<ConfigReader>;
   closeDescriptor(descriptor: number): void;

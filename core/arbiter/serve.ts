@@ -70,8 +70,7 @@ function run(system: WorkerSystem, start: Start): Running {
     handled: 0,
     limit,
     full: false,
-    // A sync worker is busy as often as it has a request: nobody is told, whoever is idle takes the next connection.
-    onFull: (full) => (isSync ? rest(full) : tell({ type: "counted", full, at: system.now() })),
+    onFull: () => becomeFull(),
     worn: settings.maxRequests === 0 ? Infinity : settings.maxRequests + Math.floor(Math.random() * (settings.maxRequestsJitter + 1)),
     onWorn: () => tell({ type: "worn", at: system.now() }),
     turnstile: new Turnstile(limit),
@@ -88,6 +87,7 @@ function run(system: WorkerSystem, start: Start): Running {
   let hooks: WorkerHooks | null = null;
   let breakage: Breakage | null = null;
   let closing = false;
+  let lacksDescriptors = false;
   let state: WorkerState = worker(system.pid, system.now());
   const waiting: WorkerEvent[] = [];
   const orders: Extract<ToWorker, { type: "listen" }>[] = [];
@@ -104,6 +104,13 @@ function run(system: WorkerSystem, start: Start): Running {
   tell({ type: "started", gracefulTimeout: settings.gracefulTimeout * 1000, limits, at: system.now() });
   return { tell, signalled, told };
 
+  /** A sync worker is busy as often as it has a request: nobody is told, whoever is idle takes the next connection. */
+  function becomeFull(): void {
+    const full = traffic.full || lacksDescriptors;
+    if (isSync) rest(full);
+    else tell({ type: "counted", full, at: system.now() });
+  }
+
   function rest(full: boolean): void {
     if (state.phase !== "serving") return;
     for (const { served } of open) full ? served.pause() : served.resume();
@@ -119,6 +126,15 @@ function run(system: WorkerSystem, start: Start): Running {
   function look(): void {
     register?.beat(system.now());
     inFlight.look();
+    countDescriptors();
+  }
+
+  /** Without a descriptor for the next connection, Bun's server spins and Deno's ends: neither may try to accept it. */
+  function countDescriptors(): void {
+    if (system.hasDescriptors() !== lacksDescriptors) return;
+    lacksDescriptors = !lacksDescriptors;
+    if (lacksDescriptors) log("warning", "no-descriptors", { pid: system.pid });
+    becomeFull();
   }
 
   function told(message: ToWorker): void {

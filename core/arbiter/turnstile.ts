@@ -24,8 +24,7 @@ export class Turnstile {
 
   /** A request that was let in is over. */
   leave(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#inside--;
+    if (this.#waiting.length === 0) this.#inside--;
+    else this.#waiting.shift()!();
   }
 }

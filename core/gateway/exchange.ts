@@ -47,6 +47,8 @@ export interface Mode {
   /** The native server itself called: it writes the Content-Length of a body that it sees whole. */
   readonly isNative: boolean;
   readonly hasReason: boolean;
+  /** A Response is made fastest as the copy of one. */
+  readonly copies: boolean;
 }
 
 /**

@@ -95,6 +95,7 @@ function modeOf(kind: PlatformKind, options: GatewayOptions): Mode & TargetRules
     isRaw,
     isNative: (options.contentLength ?? byDefault) === "runtime",
     hasReason: (options.statusText ?? byDefault) === "explicit",
+    copies: kind === "bun",
     raw: isRaw,
     scheme: options.scheme ?? (typeof options.server === "object" ? options.server.urlScheme : undefined),
   };

@@ -82,7 +82,7 @@ function whole(call: Call, head: Head, payload: string | Uint8Array): Response {
   // The way of most answers: the runtime counts the bytes of the string itself, and answers HEAD by itself too.
   if (isFramed && head.hasContentType && typeof payload === "string" && payload !== "") {
     commit(call, head).payload = payload;
-    return new Response(payload, head.frameless);
+    return new Response(payload, call.mode.copies ? head.template : head.frameless);
   }
   const length = byteLength(payload);
   if (hasNoBody(call, head)) {

@@ -63,6 +63,7 @@ export const MESSAGES = {
   "shutdown-failed": (f) => `Cannot shut the application down cleanly: shutdown() failed: ${f.reason}`,
   unhandled: (f) => `Unhandled ${f.kind} in the application: ${f.reason}`,
   "listen-failed": (f) => `Cannot listen on slot ${f.slot}: ${f.reason}`,
+  "no-descriptors": (f) => `Out of file descriptors (pid: ${f.pid}): no connection is accepted until one is closed, raise the limit (ulimit -n) or lower worker-connections and keep-alive`,
   "server-ended": (f) => `The native server ended by itself: ${f.reason}`,
   aborting: (f) => `Worker (pid: ${f.pid}) was told to abort`,
   "slow-request": (f) => `Slow request: ${f.request} ${f.over ? "took" : "has been waiting for"} ${seconds(f.seconds)}`,

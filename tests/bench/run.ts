@@ -1,66 +1,77 @@
 /**
- * tsgi beside the bare native server, in interleaved pairs: the server pinned to core 0, wrk to core 1. CPU per request counts, because
- * the load generator shares the machine. Usage: bun tests/bench/run.ts [--pairs 7] [--seconds 2] [deno|bun] [--metrics]
+ * tsgi beside the bare native servers and others, in interleaved pairs. Prints Markdown; `--json FILE` keeps every sample.
  *
- * With --metrics, tsgi beside itself: "bare" is tsgi --no-metrics, and the ratio is what counting and timing each request costs.
+ * Usage: bun tests/bench/run.ts [deno|bun ...] [hello|apps|features|bodies|servers ...] [--pairs 7] [--seconds 2] [--json FILE]
+ * Without a group, the quick set: hello and apps.
  */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, release, tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
-import { type Contestant, programs, Running, wrk } from "./contestant.ts";
+import { parseArgs } from "node:util";
+import { FILE_VARIABLE } from "./apps/jobs.ts";
+import { comparisons, type Group, GROUPS, type RuntimeName } from "./comparisons.ts";
+import { program } from "./contestant.ts";
+import { measure, median, type Outcome } from "./measure.ts";
 
-interface Sample {
-  readonly micros: number;
-  readonly perSecond: number;
-  readonly p99: string;
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { pairs: { type: "string", default: "7" }, seconds: { type: "string", default: "2" }, json: { type: "string" }, all: { type: "boolean", default: false } },
+});
+const runtimes = chosen<RuntimeName>(["deno", "bun"], ["deno", "bun"]);
+const groups = values.all ? GROUPS : chosen<Group>(GROUPS, ["hello", "apps"]);
+const folder = mkdtempSync(join(tmpdir(), "tsgi-bench-"));
+process.env[FILE_VARIABLE] = join(folder, "file");
+if (groups.includes("bodies")) writeFileSync(join(folder, "file"), new Uint8Array(100e6));
+const outcomes: Outcome[] = [];
+try {
+  console.log(`${cpus().length} cores (${cpus()[0]?.model}), Linux ${release()}; ${values.pairs} pairs of ${values.seconds} s each\n`);
+  for (const runtime of runtimes) await runAll(runtime);
+} finally {
+  rmSync(folder, { recursive: true });
 }
+if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(outcomes, null, 1));
 
-const words = process.argv.slice(2);
-const value = (name: string, fallback: number) => (words.includes(name) ? Number(words[words.indexOf(name) + 1]) : fallback);
-const pairs = value("--pairs", 7);
-const seconds = value("--seconds", 2);
-const runtimes = (["deno", "bun"] as const).filter((r) => words.includes(r) || !words.some((w) => w === "deno" || w === "bun"));
-
-console.log(`| runtime | bare µs/request | tsgi µs/request | tsgi/bare (median of ${pairs} pairs) | spread | bare req/s | tsgi req/s | p99 bare / tsgi |`);
-console.log("|---|---|---|---|---|---|---|---|");
-for (const runtime of runtimes) {
-  const program = runtime === "deno" ? [programs.deno, "run", "-A"] : [programs.bun];
-  const bare: Contestant = { name: "bare", command: [...program, "tests/bench/bare.ts", "{port}"] };
-  const tsgi: Contestant = { name: "tsgi", command: [...program, "mod.ts", "-b", "127.0.0.1:{port}", "examples/hello.ts"] };
-  const compared = words.includes("--metrics")
-    ? [{ ...tsgi, command: [...tsgi.command, "--no-metrics"] }, tsgi] as const
-    : [bare, tsgi] as const;
-  const [a, b] = await interleave(...compared);
-  const ratios = a.map((sample, i) => b[i]!.micros / sample.micros).sort((x, y) => x - y);
-  const row = [
-    runtime, median(a.map((s) => s.micros)).toFixed(2), median(b.map((s) => s.micros)).toFixed(2), median(ratios).toFixed(3),
-    `${ratios[0]!.toFixed(2)}-${ratios.at(-1)!.toFixed(2)}`, median(a.map((s) => s.perSecond)).toFixed(0), median(b.map((s) => s.perSecond)).toFixed(0),
-    `${a.at(-1)!.p99} / ${b.at(-1)!.p99}`,
-  ];
-  console.log(`| ${row.join(" | ")} |`);
-}
-
-async function interleave(one: Contestant, other: Contestant): Promise<[Sample[], Sample[]]> {
-  const samples: [Sample[], Sample[]] = [[], []];
-  const running = [await Running.start(one, 0), await Running.start(other, 0)] as const;
-  try {
-    for (const server of running) await wrk(server.port, { core: 1, seconds: 1 });
-    for (let pair = 0; pair < pairs; pair++) {
-      // Who goes first alternates, so that a drift of the machine does not favour one.
-      for (const i of pair % 2 === 0 ? [0, 1] : [1, 0]) samples[i]!.push(await measure(running[i]!));
+async function runAll(runtime: RuntimeName): Promise<void> {
+  console.log(`\n## ${runtime}\n`);
+  console.log("| what | ratio (median) | spread | to reach | CPU/request: tsgi, other (µs) | requests/s: tsgi, other | p50, p99 tsgi (ms) | p50, p99 other (ms) |");
+  console.log("|---|---|---|---|---|---|---|---|");
+  for (const comparison of comparisons(runtime)) {
+    if (!groups.includes(comparison.group)) continue;
+    const lacking = comparison.needs.filter((name) => program(name) === null);
+    if (lacking.length > 0) {
+      console.log(`| ${comparison.name} | skipped: ${lacking.join(", ")} not installed | | | | | | |`);
+      continue;
     }
-  } finally {
-    for (const server of running) await server.stop();
+    try {
+      const outcome = await measure(comparison, { pairs: Number(values.pairs), seconds: Number(values.seconds) });
+      outcomes.push(outcome);
+      console.log(row(outcome));
+    } catch (error) {
+      console.log(`| ${comparison.name} | failed: ${(error as Error).message.split("\n")[0]} | | | | | | |`);
+    }
   }
-  return samples;
 }
 
-async function measure(server: Running): Promise<Sample> {
-  const before = server.cpu();
-  const load = await wrk(server.port, { core: 1, seconds });
-  if (load.errors > 0) throw new Error(`${load.errors} of ${load.requests} requests failed`);
-  return { micros: ((server.cpu() - before) * 1e6) / load.requests, perSecond: load.perSecond, p99: load.p99 };
+function row({ comparison, subject, base, ratios }: Outcome): string {
+  const of = (samples: Outcome["base"], key: "micros" | "perSecond" | "p50" | "p99", digits: number) => median(samples.map((s) => s[key])).toFixed(digits);
+  const ratio = median(ratios);
+  const goal = comparison.atLeast === null ? "" : `${comparison.atLeast} ${ratio >= comparison.atLeast ? "reached" : "missed"}`;
+  const cells = [
+    comparison.name,
+    ratio.toFixed(3),
+    `${ratios[0]!.toFixed(2)}-${ratios.at(-1)!.toFixed(2)}`,
+    goal,
+    `${of(subject, "micros", 2)}, ${of(base, "micros", 2)}`,
+    `${of(subject, "perSecond", 0)}, ${of(base, "perSecond", 0)}`,
+    `${of(subject, "p50", 2)}, ${of(subject, "p99", 2)}`,
+    `${of(base, "p50", 2)}, ${of(base, "p99", 2)}`,
+  ];
+  return `| ${cells.join(" | ")} |`;
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((x, y) => x - y);
-  return sorted[Math.floor(sorted.length / 2)]!;
+/** The words of the command line that are of one kind; all of `otherwise` if there are none. */
+function chosen<T extends string>(all: readonly T[], otherwise: readonly T[]): readonly T[] {
+  const given = all.filter((word) => positionals.includes(word));
+  return given.length > 0 ? given : otherwise;
 }

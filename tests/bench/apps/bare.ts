@@ -1,0 +1,68 @@
+/** The bare native server, each job done in its own best way. Arguments: port, and the job. */
+import process from "node:process";
+import { CHUNK, FILE_VARIABLE, HELLO, MEBIBYTE, STREAMED, TEN, TEXT } from "./jobs.ts";
+
+type Handler = (request: Request) => Response | Promise<Response>;
+
+const isDeno = "Deno" in globalThis;
+const [port = "0", job = "hello"] = process.argv.slice(2);
+const encoder = new TextEncoder();
+
+const jobs: Readonly<Record<string, Handler>> = {
+  hello: () => new Response(HELLO, { headers: { ...TEXT } }),
+  reads: (request) => {
+    const { url } = request;
+    const start = url.indexOf("/", 8);
+    const mark = url.indexOf("?", start);
+    const path = decodeURIComponent(mark < 0 ? url.slice(start) : url.slice(start, mark));
+    const query = mark < 0 ? "" : url.slice(mark + 1);
+    return new Response(`${path} ${query} ${request.headers.get("user-agent") ?? ""}\n`, { headers: { ...TEXT } });
+  },
+  enumerates: (request) => {
+    const all: Record<string, string> = {};
+    for (const [name, value] of request.headers) all[name] = value;
+    return new Response(`${Object.keys(all).length}\n`, { headers: { ...TEXT } });
+  },
+  ten: () => new Response(TEN.join(""), { headers: { ...TEXT } }),
+  mebibyte: () => new Response(MEBIBYTE, { headers: { ...TEXT } }),
+  streams: () => new Response(isDeno ? pulled() : generated(), { headers: { ...TEXT } }),
+  uploads: async (request) => {
+    if (request.method !== "POST") return new Response(HELLO);
+    return new Response(`${(await request.arrayBuffer()).byteLength}\n`, { headers: { ...TEXT } });
+  },
+  file: (request) => {
+    if (!request.url.endsWith("/file")) return new Response(HELLO);
+    return sendFile(process.env[FILE_VARIABLE]!);
+  },
+};
+
+async function sendFile(path: string): Promise<Response> {
+  if (!isDeno) return new Response(Bun.file(path), { headers: { ...TEXT } });
+  const file = await Deno.open(path);
+  const { size } = await file.stat();
+  return new Response(file.readable, { headers: { ...TEXT, "content-length": String(size) } });
+}
+
+function pulled(): ReadableStream<Uint8Array> {
+  const bytes = encoder.encode(CHUNK);
+  let sent = 0;
+  return new ReadableStream({
+    pull(controller) {
+      if (sent++ < STREAMED) controller.enqueue(bytes);
+      else controller.close();
+    },
+  }, { highWaterMark: 0 });
+}
+
+function generated(): BodyInit {
+  const bytes = encoder.encode(CHUNK);
+  async function* chunks() {
+    for (let i = 0; i < STREAMED; i++) yield bytes;
+  }
+  return chunks() as unknown as BodyInit;
+}
+
+const handler = jobs[job];
+if (handler === undefined) throw new Error(`Cannot do ${job}: expected one of ${Object.keys(jobs).join(", ")}`);
+if (isDeno) Deno.serve({ port: Number(port), hostname: "127.0.0.1", onListen() {} }, handler);
+else Bun.serve({ port: Number(port), hostname: "127.0.0.1", fetch: handler, development: false });

@@ -1,0 +1,119 @@
+/** Who is compared with whom, doing what, and what is to be reached. */
+import type { Contestant } from "./contestant.ts";
+import { program, root } from "./contestant.ts";
+import type { LoadOptions } from "./load_generator.ts";
+
+export type RuntimeName = "deno" | "bun";
+
+export interface Comparison {
+  readonly group: Group;
+  readonly name: string;
+  readonly subject: Contestant;
+  readonly base: Contestant;
+  /**
+   * What is compared: requests per second of CPU time with each server on one core, or requests per second with both on all cores, beside
+   * the load generator.
+   */
+  readonly by: "cpu" | "throughput";
+  /** The ratio to reach; null for one that is only shown. */
+  readonly atLeast: number | null;
+  readonly load: Pick<LoadOptions, "path" | "connections" | "headers" | "upload">;
+  /** Programs without which it is skipped. */
+  readonly needs: readonly string[];
+}
+
+export const GROUPS = ["hello", "apps", "features", "bodies", "servers"] as const;
+export type Group = (typeof GROUPS)[number];
+
+/** What a browser sends. */
+const BROWSER: readonly string[] = [
+  "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+  "Accept-Encoding: gzip, deflate, br, zstd",
+  "Accept-Language: en-GB,en;q=0.9,de;q=0.8",
+  "Cache-Control: no-cache",
+  "Cookie: session=0123456789abcdef0123456789abcdef; theme=dark; consent=1",
+  "Pragma: no-cache",
+  "Priority: u=0, i",
+  "Referer: http://127.0.0.1/start",
+  "Sec-Ch-Ua: \"Chromium\";v=\"142\", \"Not_A Brand\";v=\"24\"",
+  "Sec-Fetch-Dest: document",
+  "Sec-Fetch-Mode: navigate",
+  "Sec-Fetch-Site: same-origin",
+  "Upgrade-Insecure-Requests: 1",
+  "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+];
+
+/** All comparisons for a runtime. */
+export function comparisons(runtime: RuntimeName): Comparison[] {
+  const own = (job: string, ...flags: string[]) => tsgi(runtime, `tests/bench/apps/tsgi.ts:${job}`, flags);
+  const native = (job: string) => bare(runtime, job);
+  const hello = own("hello");
+  return [
+    compare("hello", "hello", hello, native("hello"), 0.95),
+    compare("hello", "hello, 15 headers", hello, native("hello"), 0.95, { headers: BROWSER }),
+    compare("apps", "reads path, query and a header", own("reads"), native("reads"), 0.93, { path: "/caf%C3%A9?a=1&b=2", headers: ["User-Agent: wrk"] }),
+    compare("apps", "spreads environ, 15 headers", own("enumerates"), native("enumerates"), 0.75, { headers: BROWSER }),
+    compare("apps", "a Fetch handler", tsgi(runtime, "tests/bench/apps/fetch.ts"), native("hello"), 0.98),
+    compare("apps", "a Hono application", tsgi(runtime, "tests/bench/apps/hono.ts"), hono(runtime), 0.98),
+    compare("features", "access log to a file, against none", own("hello", "--access-logfile", "/dev/null"), hello, 0.88),
+    compare("features", "metrics, against none", hello, own("hello", "--no-metrics"), 0.98),
+    compare("features", "sync, against async", own("hello", "-k", "sync"), hello, null),
+    compare("features", "reuse-port, against held sockets", own("hello", "--reuse-port"), hello, null),
+    compare("features", "lint, against none", own("hello", "--lint"), hello, null),
+    compare("bodies", "ten chunks of 1 KiB", own("ten"), native("ten"), 0.95),
+    compare("bodies", "1 MiB", own("mebibyte"), native("mebibyte"), 0.95, { connections: 16 }),
+    compare("bodies", "1,000 chunks of 1 KiB, streamed", own("streams"), native("streams"), 0.95, { connections: 16 }),
+    compare("bodies", "25 MB upload, read whole", own("uploads"), native("uploads"), 0.9, { connections: 2, upload: 25e6 }),
+    compare("bodies", "file of 100 MB", own("file"), native("file"), 0.95, { connections: 2, path: "/file" }),
+    ...servers(runtime),
+  ];
+}
+
+/** Two workers each, as an operator would start them. */
+function servers(runtime: RuntimeName): Comparison[] {
+  const ours = tsgi(runtime, "tests/bench/apps/tsgi.ts:hello", ["-w", "2"]);
+  const isBun = runtime === "bun";
+  const gunicorn = (kind: string, ...flags: string[]): Contestant => ({ name: `gunicorn ${kind}`, command: ["gunicorn", "-w", "2", ...flags, "-b", "127.0.0.1:{port}", "--chdir", `${root}tests/bench/apps`, "wsgi:application"] });
+  const against = (base: Contestant, atLeast: number | null, ...needs: string[]) => ({ ...compare("servers", `against ${base.name}`, ours, base, atLeast), by: "throughput" as const, needs: ["wrk", ...needs] });
+  return [
+    against(gunicorn("sync, 2 workers", "-k", "sync"), isBun ? 15 : 10, "gunicorn"),
+    against(gunicorn("gthread, 2 workers of 4", "-k", "gthread", "--threads", "4"), null, "gunicorn"),
+    against({ name: "deno serve --parallel", command: [run("deno"), "serve", "-A", "--parallel", "--port", "{port}", "--host", "127.0.0.1", "tests/bench/apps/fetch.ts"], env: { DENO_JOBS: "2" } }, 1, "deno"),
+    against({ name: "node:cluster, 2 workers", command: ["node", "tests/bench/apps/node_cluster.mjs", "{port}", "2"] }, isBun ? 1.5 : null, "node"),
+    against({ name: "Node's http, alone", command: ["node", "tests/bench/apps/node_cluster.mjs", "{port}", "0"] }, null, "node"),
+    against({ name: "pm2 cluster, 2 workers", command: ["pm2", "start", "tests/bench/apps/node_cluster.mjs", "--no-daemon", "-i", "2", "--", "{port}", "0"] }, isBun ? 1.5 : null, "pm2"),
+    against({ name: "uwsgi, 2 workers", command: ["uwsgi", "--http", "127.0.0.1:{port}", "--http-keepalive", "--master", "-p", "2", "--disable-logging", "--wsgi-file", "tests/bench/apps/wsgi.py"] }, null, "uwsgi"),
+    against({ name: "nginx, return 200", command: ["sh", "-c", NGINX] }, null, "nginx"),
+  ];
+}
+
+const NGINX = `cat > "$TSGI_BENCH_FILE.nginx" <<'END'
+daemon off; worker_processes 2; pid /dev/null;
+events {}
+http { access_log off; server { listen 127.0.0.1:{port}; location / { default_type text/plain; return 200 "Hello, World!\\n"; } } }
+END
+exec nginx -e stderr -c "$TSGI_BENCH_FILE.nginx"`;
+
+function compare(group: Group, name: string, subject: Contestant, base: Contestant, atLeast: number | null, load: Comparison["load"] = {}): Comparison {
+  return { group, name, subject, base, by: "cpu", atLeast, load, needs: ["wrk"] };
+}
+
+function tsgi(runtime: RuntimeName, app: string, flags: readonly string[] = []): Contestant {
+  return { name: ["tsgi", ...flags].join(" "), command: [...script(runtime), "mod.ts", "-b", "127.0.0.1:{port}", ...flags, app] };
+}
+
+function bare(runtime: RuntimeName, job: string): Contestant {
+  return { name: runtime === "deno" ? "Deno.serve" : "Bun.serve", command: [...script(runtime), "tests/bench/apps/bare.ts", "{port}", job] };
+}
+
+function hono(runtime: RuntimeName): Contestant {
+  return { name: `Hono on ${runtime === "deno" ? "Deno.serve" : "Bun.serve"}`, command: [...script(runtime), "tests/bench/apps/hono.ts", "{port}"] };
+}
+
+function script(runtime: RuntimeName): readonly string[] {
+  return runtime === "deno" ? [run("deno"), "run", "-A"] : [run("bun")];
+}
+
+function run(name: string): string {
+  return program(name) ?? name;
+}

@@ -1,0 +1,59 @@
+/** wrk (Debian), pinned to a core of its own and bounded in time. */
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export interface LoadOptions {
+  readonly port: number;
+  readonly path?: string;
+  /** The core it is pinned to; null for any. */
+  readonly core: number | null;
+  readonly seconds: number;
+  readonly connections?: number;
+  readonly headers?: readonly string[];
+  /** Bytes of a POST body; 0 for GET. */
+  readonly upload?: number;
+}
+
+/** What one run found. */
+export interface Load {
+  readonly requests: number;
+  readonly perSecond: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+  readonly errors: number;
+}
+
+export async function load(options: LoadOptions): Promise<Load> {
+  const { port, path = "/", core, seconds, connections = 64, headers = [], upload = 0 } = options;
+  const folder = upload > 0 ? mkdtempSync(join(tmpdir(), "tsgi-bench-")) : null;
+  if (folder) writeFileSync(join(folder, "upload.lua"), `wrk.method = "POST"\nwrk.body = string.rep("x", ${upload})\n`);
+  const wrk = ["wrk", "-t1", `-c${connections}`, `-d${seconds}`, "--timeout", "10", "--latency", ...headers.flatMap((h) => ["-H", h])];
+  const script = folder ? ["-s", join(folder, "upload.lua")] : [];
+  const words = [...(core === null ? [] : ["taskset", "-c", String(core)]), ...wrk, ...script, `http://127.0.0.1:${port}${path}`];
+  const child = spawn(words[0]!, words.slice(1), { stdio: ["ignore", "pipe", "inherit"] });
+  let out = "";
+  child.stdout!.setEncoding("utf8").on("data", (text: string) => (out += text));
+  await new Promise((resolve) => child.once("close", resolve));
+  if (folder) rmSync(folder, { recursive: true });
+  return parse(out);
+}
+
+function parse(out: string): Load {
+  const find = (pattern: RegExp) => pattern.exec(out)?.[1] ?? "";
+  const errors = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(out)?.slice(1) ?? [];
+  return {
+    requests: Number(find(/(\d+) requests in/)),
+    perSecond: Number(find(/Requests\/sec:\s+([\d.]+)/)),
+    p50: millis(find(/50%\s+(\S+)/)),
+    p99: millis(find(/99%\s+(\S+)/)),
+    errors: errors.reduce((sum, n) => sum + Number(n), 0) + Number(find(/Non-2xx or 3xx responses: (\d+)/)),
+  };
+}
+
+function millis(text: string): number {
+  const [, number = "NaN", unit = "ms"] = /^([\d.]+)(us|ms|s)$/.exec(text) ?? [];
+  return Number(number) * (unit === "us" ? 0.001 : unit === "s" ? 1000 : 1);
+}
