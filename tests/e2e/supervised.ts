@@ -1,5 +1,6 @@
 /** A server whose arbiter is in the test's own process, so that a test can look at its figures; workers are real processes. */
-import { dirname } from "node:path";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { supervise } from "../../core/arbiter/supervise.ts";
 import type { ArbiterSystem, Signal } from "../../core/arbiter/process.ts";
@@ -33,7 +34,7 @@ export interface Circumstances {
 /** Serves `app` with `given` settings for the time of `use`. */
 export async function supervised(app: string, given: Partial<Settings>, use: (server: Supervised) => Promise<void>, { isShared = true }: Circumstances = {}): Promise<void> {
   const { settings: defaults } = resolve([], { chdir: dirname(app), runtime });
-  const settings: Settings = { ...defaults, app, bind: [{ kind: "tcp", host: "127.0.0.1", port: 0 }], errorLogfile: "/dev/null", ...given };
+  const settings: Settings = { ...defaults, app, bind: [{ kind: "tcp", host: "127.0.0.1", port: 0 }], errorLogfile: join(dirname(app), "workers.log"), ...given };
   const handlers = new Map<Signal, () => void>();
   const logged: { event: EventName; fields: Fields }[] = [];
   let look: (() => Stats) | null = null;
@@ -74,6 +75,9 @@ export async function supervised(app: string, given: Partial<Settings>, use: (se
     const { listeners } = await until((stats) => stats.states.serving === settings.workers, "workers that serve");
     const { address } = listeners[0]!;
     await use({ port: Number(/:(\d+)$/.exec(address)?.[1]), address, look: look!, signal: (signal) => handlers.get(signal)!(), logged, until, stop });
+  } catch (error) {
+    if (error instanceof Error) error.message += `\n--- the workers' log:\n${readFileSync(settings.errorLogfile, "utf8").slice(-6000)}`;
+    throw error;
   } finally {
     handlers.get("QUIT")!();
     await code;
