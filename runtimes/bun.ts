@@ -13,6 +13,7 @@ export const runtime: Runtime = {
   serve,
   rawUrls: false,
   debugsOnUsr1: false,
+  hasSlowClock: false,
   checkHeaders: (response) => checkHeaders(response.headers),
   isWhole: () => undefined, // `response.body` is a stream whatever it was made of.
   setTitle,

@@ -36,6 +36,7 @@ const SIG_IGN = 1n;
 const SIG_ERR = 0xffffffffffffffffn;
 const MFD_CLOEXEC = 1;
 const [PROT_READ, PROT_WRITE, MAP_SHARED] = [1, 2, 1];
+const CLOCK_MONOTONIC = 1;
 const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 
 /** Options of sockets, as level and name. */
@@ -105,6 +106,8 @@ export interface Libc {
   become(name: string, uid: number, gid: number): void;
   /** A file of `length` zeros that is in no directory, closed on exec. `name` is for those who look into /proc. */
   anonymousFile(name: string, length: number): number;
+  /** Milliseconds on the monotonic clock, from another zero than performance.now()'s. */
+  clock(): number;
   /** The memory of a file, shared with everybody who maps it. */
   map(fd: number, length: number): Mapped;
 }
@@ -143,6 +146,7 @@ const SYMBOLS = {
   memfd_create: { parameters: ["buffer", "u32"], result: I },
   ftruncate: { parameters: [I, "i64"], result: I },
   mmap: { parameters: ["pointer", "u64", I, I, I, "i64"], result: "pointer" },
+  clock_gettime: { parameters: [I, "buffer"], result: I },
   munmap: { parameters: ["pointer", "u64"], result: I },
 } as const satisfies Record<string, CSignature>;
 
@@ -179,6 +183,9 @@ function open(ffi: Ffi): Libc {
   const number = bytes(4);
   const length = bytes(4);
   const name = bytes(128);
+  const time = bytes(16);
+  // Seconds and nanoseconds are 64 bits wide, and fit into the lower halves for 136 years.
+  const halves = new Uint32Array(time.buffer);
 
   function check(call: string, result: number | bigint): number {
     if (result < 0) throw new SystemError(call, errno[0] ?? 0);
@@ -263,6 +270,10 @@ function open(ffi: Ffi): Libc {
       const fd = check("memfd_create", c.memfd_create(named, MFD_CLOEXEC));
       check("ftruncate", c.ftruncate(fd, BigInt(size)));
       return fd;
+    },
+    clock: () => {
+      c.clock_gettime(CLOCK_MONOTONIC, time);
+      return halves[0]! * 1000 + halves[2]! / 1e6;
     },
     map: (fd, size) => {
       const address = BigInt.asUintN(64, BigInt(c.mmap(0n, BigInt(size), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0n)));

@@ -1,5 +1,6 @@
 /** The process port (core/arbiter/process.ts) over node:child_process and node:process, which Deno and Bun share. */
 import { spawn as spawnProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
 import type { ArbiterSystem, Child, Ending, Millis, Signal, SpawnOptions, Timer } from "../core/arbiter/process.ts";
@@ -7,7 +8,7 @@ import { runtime } from "./current.ts";
 import { closeDescriptor, createChannel, handDescriptors } from "./descriptor_channel.ts";
 import { ignoreUsr1 } from "./debugger.ts";
 import { eachLine } from "./lines.ts";
-import { type Shared, shareRegister } from "./shared_memory.ts";
+import { type Shared, shareMemory } from "./shared_memory.ts";
 import { hold } from "./sockets.ts";
 import { workerCommand } from "./worker_command.ts";
 
@@ -40,7 +41,7 @@ export function onSignal(signal: Signal, run: () => void): void {
 
 /** `script` is what a worker runs. */
 export function arbiterSystem(script: string): ArbiterSystem {
-  return { pid: process.pid, now, every, wait, onSignal, hold, spawn: (options) => spawn(script, options) };
+  return { pid: process.pid, now, every, wait, onSignal, hold, socketTable, spawn: (options) => spawn(script, options) };
 }
 
 function spawn(script: string, options: SpawnOptions): Child {
@@ -66,7 +67,7 @@ function spawn(script: string, options: SpawnOptions): Child {
     throw new Error(`Cannot run ${command}: is it in PATH?`);
   }
   const outputs = onOutput ? [child.stdout!, child.stderr!].map((stream) => eachLine(stream, onOutput)) : [];
-  const shared = channel && options.watchdog ? handRegister(channel.arbiter) : null;
+  const shared = channel && (options.watchdog || options.metrics) ? handMemory(channel.arbiter) : null;
   let ended = false;
   child.on("message", (message) => {
     if ((message as LastWord).type !== "last-word") options.onMessage(message as FromWorker);
@@ -92,13 +93,25 @@ function spawn(script: string, options: SpawnOptions): Child {
     kill: (signal) => {
       if (!ended) kill(pid, signal);
     },
-    inFlight: (silence) => shared?.inFlight(silence) ?? null,
+    inFlight: (silence) => (options.watchdog && shared !== null ? shared.inFlight(silence) : null),
+    meter: () => (options.metrics && shared !== null ? shared.meter() : null),
   };
 }
 
+function socketTable(kind: "tcp" | "unix"): string | null {
+  const found = (kind === "tcp" ? ["tcp", "tcp6"] : ["unix"]).flatMap((name) => {
+    try {
+      return [readFileSync(`/proc/net/${name}`, "utf8")];
+    } catch {
+      return []; // No IPv6, or no Linux.
+    }
+  });
+  return found.length === 0 ? null : found.join("");
+}
+
 /** The first descriptor that a worker gets. */
-function handRegister(channel: number): Shared | null {
-  const shared = shareRegister();
+function handMemory(channel: number): Shared | null {
+  const shared = shareMemory();
   if (shared === null) return null;
   handDescriptors(channel, [shared.descriptor]);
   closeDescriptor(shared.descriptor);

@@ -65,6 +65,8 @@ export interface Runtime {
   checkHeaders(response: Response): void;
   /** Whether USR1 opens a debugger that everybody on this machine may use. */
   readonly debugsOnUsr1: boolean;
+  /** Whether reading performance.now() costs more than a foreign call. */
+  readonly hasSlowClock: boolean;
   /** Sets what `ps` shows for this process. */
   setTitle(title: string): void;
 }

@@ -9,7 +9,8 @@ import { loader } from "./loader.ts";
 import { openLogFile } from "./log_file.ts";
 import { CHANNEL_DESCRIPTOR, every, type LastWord, now, onSignal, wait } from "./process.ts";
 import type { Runtime } from "./runtime.ts";
-import { takeRegister } from "./shared_memory.ts";
+import { clock } from "./clock.ts";
+import { takeMemory } from "./shared_memory.ts";
 
 /** How long the last messages may take before the process ends without them. */
 const LAST_WORDS = 200;
@@ -31,12 +32,17 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     },
     send,
     takeDescriptors: (count) => takeDescriptors(CHANNEL_DESCRIPTOR, count),
-    takeRegister: () => takeRegister(CHANNEL_DESCRIPTOR),
+    takeShared: () => takeMemory(CHANNEL_DESCRIPTOR),
+    clock,
     adopt: (descriptor, options) => adopt(runtime, descriptor, options),
     bind: (address, options) => bindReusePort(runtime, address, options),
     selfTest: () => selfTest(runtime),
     loader,
     memory: () => process.memoryUsage().rss,
+    memoryStats: () => {
+      const { rss, heapUsed, heapTotal } = process.memoryUsage();
+      return { rss, heapUsed, heapTotal };
+    },
     hasDescriptors,
     configReader: async () => (await import("./files.ts")).configReader,
     closeDescriptor,

@@ -6,7 +6,7 @@ import { type Surroundings, title } from "./supervise.ts";
 /** Resolves with gunicorn's exit code: 0 when the application loads, 1 when not; the worker's own log says why. */
 export async function check(system: ArbiterSystem, settings: Settings, surroundings: Surroundings): Promise<number> {
   // A configuration that is right has nothing to say.
-  const quiet: Settings = { ...settings, logLevel: "error", errorLogfile: "-", accessLogfile: null, reusePort: true };
+  const quiet: Settings = { ...settings, logLevel: "error", errorLogfile: "-", accessLogfile: null, reusePort: true, metrics: false };
   const limit = settings.bootTimeout > 0 ? settings.bootTimeout * 1000 : Infinity;
   return await new Promise<number>((resolve) => {
     let code = 1;
@@ -16,6 +16,7 @@ export async function check(system: ArbiterSystem, settings: Settings, surroundi
       runtime: settings.runtime,
       ...surroundings,
       watchdog: false,
+      metrics: false,
       onMessage: (message) => {
         if (message.type === "hello") child.send({ type: "start", id: 1, slot: 0, generation: 1, settings: quiet, multiprocess: false });
         if (message.type !== "ready") return;

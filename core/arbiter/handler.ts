@@ -7,6 +7,8 @@ import { getHeader } from "../gateway/header_list.ts";
 import { splitTarget, type TargetRules } from "../gateway/target.ts";
 import type { App, FetchHandler, HeaderList, ServerInfo } from "../gateway/types.ts";
 import type { Log } from "../logging/record.ts";
+import { metrics as applicationMetrics } from "../metrics/metrics.ts";
+import type { WorkerMetrics } from "../metrics/worker_metrics.ts";
 import type { Settings } from "../settings/table.ts";
 import { VERSION } from "../version.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
@@ -32,6 +34,8 @@ export interface Handling {
   readonly requestHooks: RequestHooks | null;
   /** Where streams are noted, once their Response is out of hand. */
   readonly register: Register | null;
+  /** Null with --no-metrics. */
+  readonly metrics: WorkerMetrics | null;
   readonly multiprocess: boolean;
 }
 
@@ -65,7 +69,7 @@ function hookedHandler({ app, entering, finished }: HookedApp, handling: Handlin
 
 const SOFTWARE = "tsgi";
 
-function tsgiHandler(app: App, { settings, address, door, traffic, log, requestLog, register, multiprocess }: Handling, hook: HookedApp["finished"]): Handler {
+function tsgiHandler(app: App, { settings, address, door, traffic, log, requestLog, register, metrics, multiprocess }: Handling, hook: HookedApp["finished"]): Handler {
   const end = requestLog === null ? finished : finishedAndLogged;
   const streams = new WeakMap<Response, Note>();
   const notes = new WeakMap<Exchange, Note>();
@@ -81,6 +85,7 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
     print: (lines) => print(log, lines),
     noHost: () => door.madeUpHost,
     isLast: true,
+    environ: metrics === null ? {} : { "tsgi.metrics": applicationMetrics },
     streaming,
     finished: hook === null ? end : finishedAndHooked,
   });
@@ -104,6 +109,7 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
     const note = notes.get(exchange);
     if (note === undefined) return;
     flowing--;
+    metrics?.meter.flow(-1);
     note.whenEnding?.();
     if (note.slot !== null) register!.leave(note.slot);
   }
@@ -125,6 +131,7 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
     streams.set(response, note);
     notes.set(exchange, note);
     flowing++;
+    metrics?.meter.flow(1);
   }
 
   function enterStream(request: Request): number | null {

@@ -8,6 +8,7 @@
  * 3. A slow request is told of once, while it is slow if the loop turns, else when it is over.
  */
 import type { Log } from "../logging/record.ts";
+import type { Meter } from "../metrics/meter.ts";
 import type { Settings } from "../settings/table.ts";
 import type { NativeHandler } from "./listener.ts";
 import type { Millis } from "./process.ts";
@@ -18,6 +19,8 @@ export interface InFlightOptions {
   readonly settings: Pick<Settings, "slowRequest" | "loopLag">;
   /** Null without a watchdog. */
   readonly register: Register | null;
+  /** Null with --no-metrics. */
+  readonly meter: Meter | null;
   readonly log: Log;
   /** Where those are written who are answered here; null without an access log. */
   readonly requestLog: RequestLog | null;
@@ -53,12 +56,14 @@ export class InFlight {
 
   /** `handler`, with an eye on each request. */
   attend(handler: NativeHandler): NativeHandler {
-    const { register, settings, now } = this.#options;
+    const { register, meter, settings, now } = this.#options;
     const attended: NativeHandler = (request, platform) => {
+      const begun = meter === null ? 0 : meter.begin();
       const slot = register === null ? 0 : register.enter(request.method, request.url);
       const answer = handler(request, platform);
-      if (!(answer instanceof Response)) return this.#follow({ request, platform }, slot, answer);
+      if (!(answer instanceof Response)) return this.#follow({ request, platform }, slot, begun, answer);
       register?.leave(slot);
+      if (meter !== null) meter.end(begun, answer.status);
       return answer;
     };
     if (settings.slowRequest === 0 && settings.loopLag === 0) return attended;
@@ -114,12 +119,21 @@ export class InFlight {
     one.answer(response);
   }
 
-  #follow({ request, platform }: Pick<Awaited, "request" | "platform">, slot: number, answer: Promise<Response>): Promise<Response> {
-    const { register, now } = this.#options;
+  #follow({ request, platform }: Pick<Awaited, "request" | "platform">, slot: number, begun: Millis, answer: Promise<Response>): Promise<Response> {
+    const { register, meter, now } = this.#options;
     const since = now();
     register?.wait(slot, since);
     return new Promise((resolve, reject) => {
-      const one: Awaited = { request, platform, since, answer: resolve, isSlow: false };
+      let isMetered = meter !== null;
+      const end = (status: number) => {
+        if (isMetered) meter!.end(begun, status);
+        isMetered = false;
+      };
+      const give = (response: Response) => {
+        end(response.status);
+        resolve(response);
+      };
+      const one: Awaited = { request, platform, since, answer: give, isSlow: false };
       if (this.#isRefusing) this.#refuse(one);
       else this.#awaited.add(one);
       const over = () => {
@@ -128,9 +142,10 @@ export class InFlight {
       };
       answer.then((response) => {
         over();
-        resolve(response);
+        give(response);
       }, (error) => {
         over();
+        end(500);
         reject(error);
       });
     });

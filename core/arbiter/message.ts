@@ -1,4 +1,5 @@
 /** What the arbiter and its workers say to each other, as JSON over the IPC channel. Descriptors travel beside it, announced here. */
+import type { Report } from "../metrics/census.ts";
 import type { Settings } from "../settings/table.ts";
 import type { Address, ListenMode } from "./listener.ts";
 
@@ -52,7 +53,9 @@ export type FromWorker =
   /** The native server does not take an inherited socket here: see the fallback in DESIGN.md. */
   | { readonly type: "cannot-adopt"; readonly reason: string }
   | { readonly type: "listening"; readonly slot: number }
-  | { readonly type: "beat"; readonly inFlight: number; readonly handled: number }
+  | { readonly type: "beat"; readonly inFlight: number; readonly handled: number; readonly report?: Report }
+  /** The last report of all: it ends. */
+  | { readonly type: "measured"; readonly report: Report }
   /** At its limit of connections, or below it again. */
   | { readonly type: "full"; readonly full: boolean }
   /** It goes on serving, but wants a successor; `faulty` if something in it broke. */

@@ -5,6 +5,7 @@ import type { ConfigReader } from "../settings/config_file.ts";
 import type { Loader } from "./application.ts";
 import type { Address, Hold, NativeHandler, Owner, Served } from "./listener.ts";
 import type { FromWorker, ToWorker } from "./message.ts";
+import type { MemoryStats } from "../metrics/stats.ts";
 import type { Register } from "./register.ts";
 
 /** Milliseconds on a monotonic clock whose zero means nothing. */
@@ -30,6 +31,8 @@ export interface Child {
   kill(signal: Signal): void;
   /** The requests it has in flight, as text, also when its loop stands still: see register.ts. Null where they are not known. */
   inFlight(silence: Millis): string | null;
+  /** What it has counted of its requests, also when it has ended: see core/metrics/meter.ts. Null where the system lets nobody see. */
+  meter(): Uint8Array | null;
 }
 
 export interface Identity extends Owner {
@@ -47,8 +50,10 @@ export interface SpawnOptions {
   readonly identity?: Identity;
   /** Gets what the process writes to its standard output and error, in whole lines. */
   readonly onOutput?: (line: string) => void;
-  /** Whether the worker gets a register of its requests, which it takes with `takeRegister`. */
+  /** Whether the worker's requests are noted where the arbiter sees them: with `takeShared` it takes the memory for that. */
   readonly watchdog: boolean;
+  /** Whether its requests are counted where the arbiter sees them. */
+  readonly metrics: boolean;
   readonly onMessage: (message: FromWorker) => void;
   /** Exactly once, after the last message. */
   readonly onExit: (ending: Ending) => void;
@@ -68,6 +73,15 @@ export interface ArbiterSystem {
   readonly hold: Hold;
   /** Throws when the system gives no process. */
   spawn(options: SpawnOptions): Child;
+  /** The kernel's list of sockets, as in /proc/net/tcp (and tcp6), or /proc/net/unix; null where there is none. */
+  socketTable(kind: "tcp" | "unix"): string | null;
+}
+
+/** Memory that a worker shares with its arbiter. */
+export interface SharedMemory {
+  readonly register: Register;
+  /** For a Meter. */
+  readonly meter: Uint8Array;
 }
 
 /** What a worker asks of the system. */
@@ -85,8 +99,10 @@ export interface WorkerSystem {
   send(message: FromWorker): void;
   /** The descriptors that came with the message at hand, in order. */
   takeDescriptors(count: number): number[];
-  /** The register that came before all other descriptors; null if the system gave none. */
-  takeRegister(): Register | null;
+  /** What came before all other descriptors; null if the system gave none. */
+  takeShared(): SharedMemory | null;
+  /** As `now`, but never dearer than 40 ns. */
+  readonly clock: () => Millis;
   /** Serves a listening socket that was handed over. */
   adopt(descriptor: number, options: ServeOptions): Promise<Served>;
   /** Binds and serves an address of one's own, beside others that do. */
@@ -96,6 +112,8 @@ export interface WorkerSystem {
   readonly loader: Loader;
   /** Bytes of resident memory. */
   memory(): number;
+  /** The same, and of the heap. */
+  memoryStats(): MemoryStats;
   /** Whether one more file or connection could be opened. */
   hasDescriptors(): boolean;
   /** Reads config files, for hooks; loaded when it is asked for. */

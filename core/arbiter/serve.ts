@@ -3,6 +3,7 @@
  */
 import { createLogger } from "../logging/logger.ts";
 import type { Log } from "../logging/record.ts";
+import { measure } from "../metrics/worker_metrics.ts";
 import type { Settings } from "../settings/table.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import { type Application, AppLoadError, loadApplication } from "./application.ts";
@@ -75,9 +76,12 @@ function run(system: WorkerSystem, start: Start): Running {
     turnstile: new Turnstile(limit),
   };
   const requestLog = access === null ? null : openRequestLog(access, settings, system.pid);
-  const register = settings.watchdog ? system.takeRegister() : null;
-  const inFlight = new InFlight({ settings, register, log, requestLog, now: system.now });
-  const concurrency = settings.limitConcurrency > 0 ? new ConcurrencyLimit(settings.limitConcurrency, log, requestLog) : null;
+  const shared = settings.watchdog || settings.metrics ? system.takeShared() : null;
+  const register = settings.watchdog && shared !== null ? shared.register : null;
+  const metrics = settings.metrics ? measure(system, shared, log) : null;
+  const meter = metrics?.meter ?? null;
+  const inFlight = new InFlight({ settings, register, meter, log, requestLog, now: system.now });
+  const concurrency = settings.limitConcurrency > 0 ? new ConcurrencyLimit(settings.limitConcurrency, log, requestLog, meter) : null;
   const open: Open[] = [];
   let application: Application | null = null;
   let hooks: WorkerHooks | null = null;
@@ -186,7 +190,7 @@ function run(system: WorkerSystem, start: Start): Running {
       case "abort":
         return void abort(effect.deadline);
       case "report":
-        return system.send(effect.message);
+        return system.send(effect.message.type === "beat" && metrics !== null ? { ...effect.message, report: metrics.report() } : effect.message);
       case "log":
         return log(effect.level, effect.event, effect.fields);
       case "exit":
@@ -196,6 +200,7 @@ function run(system: WorkerSystem, start: Start): Running {
 
   async function exit(code: number): Promise<void> {
     if (hooks) await hooks.workerExit();
+    if (metrics) system.send({ type: "measured", report: metrics.report() });
     errors.close();
     access?.close();
     system.exit(code);
@@ -255,7 +260,7 @@ function run(system: WorkerSystem, start: Start): Running {
 
   async function openPlace(slot: number, place: Place, descriptor: number | null): Promise<void> {
     const door: Door = { inFlight: 0, closing: closing || isSync, madeUpHost: null };
-    const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, register, requestHooks: hooks?.requests ?? null, multiprocess: start.multiprocess };
+    const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, register, metrics, requestHooks: hooks?.requests ?? null, multiprocess: start.multiprocess };
     const made = createHandler(application!, handling);
     const attended = inFlight.attend(made.handler);
     const handler = concurrency === null ? attended : concurrency.guard(attended, traffic, door);

@@ -3,6 +3,8 @@
  * Whatever an effect brings about comes back as an event behind those already waiting.
  */
 import type { Fields, Log } from "../logging/record.ts";
+import { Census } from "../metrics/census.ts";
+import type { Stats } from "../metrics/stats.ts";
 import { type HookSource, NO_HOOKS } from "../settings/hooks.ts";
 import type { Settings } from "../settings/table.ts";
 import { step } from "./arbiter.ts";
@@ -42,6 +44,8 @@ export interface SuperviseOptions {
   readonly onServing?: (settings: Settings) => void;
   /** A worker could not boot. */
   readonly onFailed?: (reason: string) => void;
+  /** Called once, when workers begin to be started: `look` makes the figures of the moment, until the end and after it. */
+  readonly onStats?: (look: () => Stats) => void;
   /** What the log says after the addresses: what does not work here. */
   readonly notes?: readonly string[];
 }
@@ -138,6 +142,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   const children = new Map<number, Child>();
   const generations = new Generations({ settings: options.settings, held: opened, hooks: options.hooks ?? NO_HOOKS });
   const generationOf = new Map<number, number>();
+  const census = new Census({ system, version: options.version, log });
   let candidate: Generation | null = null;
   let state: Arbiter = arbiter(limits(options.settings), { covers: opened.some((h) => h.mode === "slots"), daemon: options.settings.daemon }, system.now());
   let finish: (code: number) => void;
@@ -149,6 +154,10 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   let toldTarget = state.target;
   let watched = whatToWatch(options.settings);
   const timer = system.every(TICK, () => tell({ type: "ticked", at: system.now() }));
+  options.onStats?.(() => {
+    const { settings, held } = generations.of(state.generation);
+    return census.stats(state, settings.runtime, held);
+  });
   return { code, tell };
 
   function tell(event: ArbiterEvent): void {
@@ -159,6 +168,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       const before = state;
       const [after, effects] = step(state, next);
       state = after;
+      census.ledger.note(before, next, effects);
       if (candidate && after.reload?.phase === "booting") {
         generations.add(after.reload.generation, candidate);
         candidate = null;
@@ -223,6 +233,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         runtime: settings.runtime,
         ...options.surroundings(settings, slot),
         watchdog: settings.watchdog,
+        metrics: settings.metrics,
         onMessage: (message) => {
           if (message.type === "hello") child.send({ type: "start", id, slot, generation, settings, multiprocess, ...order, ...breakageFor(generation) });
           else hear(id, message);
@@ -230,11 +241,13 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         onExit: (ending) => {
           children.delete(id);
           generationOf.delete(id);
+          census.died(id);
           hooks.childExit(view(), id, ending);
           tell({ type: "exited", id, ending, at: system.now() });
         },
       });
       children.set(id, child);
+      census.born(id, child, settings.metrics);
       hooks.born(id, child.pid);
       tell({ type: "spawned", id, pid: child.pid, at: system.now() });
     } catch (error) {
@@ -278,6 +291,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         return tell({ type: "listening", id, slot: message.slot, at });
       case "beat":
         hooks.counted(id, message.handled);
+        if (message.report) census.heard(id, message.report);
         return tell({ type: "beat", id, at });
       case "full":
         return tell({ type: "filled", id, full: message.full, at });
@@ -285,6 +299,8 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         return tell({ type: "tired", id, faulty: message.faulty, at });
       case "leaving":
         return tell({ type: "left", id, at });
+      case "measured":
+        return census.heard(id, message.report);
       case "cannot-adopt":
         return void fallBack(message.reason);
     }

@@ -115,6 +115,10 @@ function checkOptional(environ: Record<string, unknown>, fault: Fault): void {
     }
   }
 
+  /// `tsgi.metrics`, if present, MUST have the methods `counter`, `gauge` and `histogram`.
+  const metrics = Object.hasOwn(environ, "tsgi.metrics") ? missing(environ["tsgi.metrics"], ["counter", "gauge", "histogram"]) : null;
+  if (metrics !== null) refuse("environ/metrics", `tsgi.metrics without ${metrics}`, "all three, or no such key", fault);
+
   /// `tsgi.response_finished`, if present, MUST be an Array of functions.
   const finished = environ["tsgi.response_finished"];
   const areFunctions = Array.isArray(finished) && finished.every((each) => typeof each === "function");

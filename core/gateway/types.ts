@@ -17,6 +17,8 @@
  * @module
  */
 
+import type { Metrics } from "../metrics/registry.ts";
+
 /** A piece of a body. A string is sent as UTF-8 (SPEC B-2). */
 export type Chunk = Uint8Array | string;
 
@@ -150,6 +152,8 @@ export interface TsgiVariables {
   "tsgi.file_wrapper"?: FileWrapper;
   "tsgi.early_hints"?: EarlyHints;
   "tsgi.deadline"?: RequestDeadline;
+  /** The application's own metrics; present only where a server collects them (SPEC X-11). */
+  "tsgi.metrics"?: Metrics;
   "tsgi.wait_until"?: (promise: PromiseLike<unknown>) => void;
 }
 

@@ -42,6 +42,7 @@ export const MESSAGES = {
   "nothing-matches": (f) => `No file matches --reload-extra-file ${f.pattern} yet`,
   "needs-restart": (f) => `Changed, but takes effect at the next start only: ${f.settings}`,
   "cannot-adopt": (f) => `Cannot hand sockets to workers (${f.reason}): falling back to --reuse-port, which can lose queued connections at a reload`,
+  "too-many-series": (f) => `Metric ${f.metric} gets no more series: there are too many label values already, and what is beyond is not counted`,
   // hooks, in either; the first in gunicorn's words
   "hook-failed": (f) => `Exception in ${f.hook} hook: ${f.reason}`,
   "hook-late": (f) => `Hook ${f.hook} did not finish within ${seconds(f.seconds)}, it is not waited for any longer`,

@@ -171,6 +171,12 @@ export const TABLE = {
       "Lets the log name the requests that a murdered worker had in flight. It takes 16 KiB a worker, and less than two hundredths of the " +
       "CPU of the smallest answer.",
   },
+  metrics: {
+    kind: "boolean", default: true, section: "workers", applies: "reload",
+    doc:
+      "Counts and times every request, and takes the application's own metrics. It takes 17 KiB a worker, and at most two hundredths of the " +
+      "CPU of the smallest answer; without it, nothing is counted.",
+  },
   runtime: {
     kind: "choice", choices: ["deno", "bun"], default: null, computed: true, shown: "the runtime tsgi itself runs on", section: "workers",
     applies: "reload",

@@ -56,6 +56,7 @@ export function comparisons(runtime: RuntimeName): Comparison[] {
     compare("apps", "a Fetch handler", tsgi(runtime, "tests/bench/apps/fetch.ts"), native("hello"), 0.98),
     compare("apps", "a Hono application", tsgi(runtime, "tests/bench/apps/hono.ts"), hono(runtime), 0.98),
     compare("features", "access log to a file, against none", own("hello", "--access-logfile", "/dev/null"), hello, 0.88),
+    compare("features", "metrics, against none", hello, own("hello", "--no-metrics"), 0.98),
     compare("features", "sync, against async", own("hello", "-k", "sync"), hello, null),
     compare("features", "reuse-port, against held sockets", own("hello", "--reuse-port"), hello, null),
     compare("features", "lint, against none", own("hello", "--lint"), hello, null),

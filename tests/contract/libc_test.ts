@@ -7,6 +7,14 @@ test("libc is found on Linux", () => {
   assert.ok(!(libc instanceof Error), String(libc));
 });
 
+test("clock() tells milliseconds that pass as performance.now()'s do", () => {
+  const c = requireLibc();
+  const [from, since] = [c.clock(), performance.now()];
+  while (performance.now() - since < 50);
+  const [mine, theirs] = [c.clock() - from, performance.now() - since];
+  assert.ok(mine >= 50 && mine <= theirs + 1, `${mine} ms of ${theirs}`);
+});
+
 test("a failed call names itself and its errno, with other errors and garbage in between", () => {
   const c = requireLibc();
   const socket = c.socket(FAMILY.v4);

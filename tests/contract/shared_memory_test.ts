@@ -2,27 +2,30 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { closeDescriptor, createChannel, handDescriptors } from "../../runtimes/descriptor_channel.ts";
-import { shareRegister, takeRegister } from "../../runtimes/shared_memory.ts";
+import { shareMemory, takeMemory } from "../../runtimes/shared_memory.ts";
 
-test("takeRegister() writes where shareRegister() reads", () => {
+test("takeMemory() writes where shareMemory() reads", () => {
   const { arbiter, worker } = createChannel()!;
   const before = readdirSync("/proc/self/fd").length;
-  const shared = shareRegister()!;
+  const shared = shareMemory()!;
   handDescriptors(arbiter, [shared.descriptor]);
   closeDescriptor(shared.descriptor);
-  const register = takeRegister(worker)!;
+  const { register, meter } = takeMemory(worker)!;
   assert.equal(readdirSync("/proc/self/fd").length, before, "the memory keeps no descriptor open");
   register.beat(5000);
   register.wait(register.enter("GET", "http://h/report"), 4000);
   assert.equal(shared.inFlight(1000), "GET /report (2.0s)");
+  meter[0] = 7;
+  assert.equal(shared.meter()[0], 7);
   shared.close();
   assert.equal(shared.inFlight(1000), "", "the worker has ended");
+  assert.equal(shared.meter()[0], 7, "what it counted stays");
   shared.close();
   for (const fd of [arbiter, worker]) closeDescriptor(fd);
 });
 
-test("takeRegister() is null where none was handed over", () => {
+test("takeMemory() is null where none was handed over", () => {
   const { arbiter, worker } = createChannel()!;
-  assert.equal(takeRegister(worker), null);
+  assert.equal(takeMemory(worker), null);
   for (const fd of [arbiter, worker]) closeDescriptor(fd);
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { InFlight } from "../../../core/arbiter/in_flight.ts";
 import { inFlightText, Register, REGISTER_SIZE } from "../../../core/arbiter/register.ts";
+import { Meter, METER_SIZE, readMeter } from "../../../core/metrics/meter.ts";
 
 function setting(slowRequest = 0, loopLag = 0) {
   const memory = new Uint8Array(REGISTER_SIZE);
@@ -10,6 +11,7 @@ function setting(slowRequest = 0, loopLag = 0) {
   const inFlight = new InFlight({
     settings: { slowRequest, loopLag },
     register: new Register(memory),
+    meter: null,
     log: (level, event, fields) => said.push(`${level} ${event} ${JSON.stringify(fields)}`),
     requestLog: null,
     now: () => clock.at,
@@ -88,4 +90,24 @@ test("suspects() names the call that took the time, else who waits", () => {
   void handler(request("/spin"), null);
   inFlight.relax();
   assert.equal(inFlight.suspects(1000), "GET /wait");
+});
+
+test("InFlight meters each answer once: at once, awaited, failed, or given by refuse()", async () => {
+  const memory = new Uint8Array(METER_SIZE);
+  const inFlight = new InFlight({ settings: { slowRequest: 0, loopLag: 0 }, register: null, requestLog: null, meter: new Meter(memory, () => 0), log: () => {}, now: () => 0 });
+  const request = new Request("http://h/");
+  const statuses = () => readMeter(memory).statuses;
+  inFlight.attend(() => new Response("", { status: 404 }))(request, null);
+  await inFlight.attend(async () => new Response("", { status: 302 }))(request, null);
+  await assert.rejects(inFlight.attend(() => Promise.reject(new Error("on purpose")))(request, null) as Promise<Response>);
+  assert.deepEqual(statuses(), { "1xx": 0, "2xx": 0, "3xx": 1, "4xx": 1, "5xx": 1, other: 0 });
+  let late = (_response: Response): void => {};
+  const waiting = inFlight.attend(() => new Promise((resolve) => (late = resolve)))(request, null);
+  assert.equal(readMeter(memory).inFlight, 1);
+  inFlight.refuse();
+  assert.equal((await waiting).status, 503);
+  late(new Response());
+  await Promise.resolve();
+  assert.deepEqual(statuses(), { "1xx": 0, "2xx": 0, "3xx": 1, "4xx": 1, "5xx": 2, other: 0 });
+  assert.equal(readMeter(memory).inFlight, 0);
 });

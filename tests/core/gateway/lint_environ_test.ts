@@ -100,6 +100,7 @@ const REFUSED: readonly [id: string, changes: Record<string, unknown>, code: str
   ["T493", { "tsgi.signal": {} }, "environ/signal"],
   ["T495", { "tsgi.multithread": "no" }, "environ/flag"],
   ["T496", { "tsgi.early_hints": {} }, "environ/early-hints"],
+  ["T496", { "tsgi.metrics": { counter() {} } }, "environ/metrics"],
   ["T497", { "tsgi.response_finished": "x" }, "environ/response-finished"],
   ["T497", { "tsgi.response_finished": [1] }, "environ/response-finished"],
 ];

@@ -1,0 +1,119 @@
+/** What the arbiter collects of its workers' figures, from their first to their last word and beyond. */
+import { addressText, type Held } from "../arbiter/listener.ts";
+import type { Arbiter } from "../arbiter/step/state.ts";
+import type { Log } from "../logging/record.ts";
+import type { ArbiterSystem } from "../arbiter/process.ts";
+import { Aggregate } from "./aggregate.ts";
+import { Ledger } from "./ledger.ts";
+import { addRequests, METER_SIZE, readMeter, type RequestStats } from "./meter.ts";
+import type { FamilyChange } from "./registry.ts";
+import { queueOf } from "./socket_table.ts";
+import { type ListenerStats, makeStats, type Stats, type WorkerHealth } from "./stats.ts";
+
+/** What a worker sends with its beat, and once more when it ends. */
+export interface Report extends WorkerHealth {
+  /** The application's metrics, as far as they have changed. */
+  readonly changes: readonly FamilyChange[];
+  /** Of its meter, where the arbiter cannot see that: the cells that are not zero, as index and value in turn. */
+  readonly cells?: readonly number[];
+}
+
+/** A worker's meter; null where there is none. */
+export interface Metered {
+  meter(): Uint8Array | null;
+}
+
+export interface CensusOptions {
+  readonly system: Pick<ArbiterSystem, "pid" | "now" | "socketTable">;
+  readonly version: string;
+  readonly log: Log;
+}
+
+export class Census {
+  readonly ledger = new Ledger();
+  readonly #options: CensusOptions;
+  readonly #started: number;
+  readonly #aggregate: Aggregate;
+  readonly #living = new Map<number, Metered>();
+  readonly #health = new Map<number, WorkerHealth>();
+  readonly #cells = new Map<number, Uint8Array>();
+  /** Of those that have ended. */
+  #past: RequestStats = readMeter(null);
+  #isMetered = false;
+
+  constructor(options: CensusOptions) {
+    this.#options = options;
+    this.#started = options.system.now();
+    this.#aggregate = new Aggregate((metric) => options.log("warning", "too-many-series", { metric }));
+  }
+
+  /** A worker runs; `isMetered` unless with --no-metrics. */
+  born(id: number, child: Metered, isMetered: boolean): void {
+    if (!isMetered) return;
+    this.#living.set(id, child);
+    this.#isMetered = true;
+  }
+
+  heard(id: number, { changes, cells, ...health }: Report): void {
+    this.#health.set(id, health);
+    this.#aggregate.add(id, changes);
+    if (cells !== undefined) this.#cells.set(id, unpack(cells));
+  }
+
+  /** A worker has ended: what it counted stays. */
+  died(id: number): void {
+    const last = this.#requestsOf(id);
+    if (last !== null) this.#past = addRequests([this.#past, { ...last, inFlight: 0 }]);
+    this.#living.delete(id);
+    this.#health.delete(id);
+    this.#cells.delete(id);
+    this.#aggregate.forget(id);
+  }
+
+  /** All there is to tell now. */
+  stats(state: Arbiter, runtime: string, held: readonly Held[]): Stats {
+    const { system, version } = this.#options;
+    const of = new Map([...this.#living.keys()].map((id) => [id, this.#requestsOf(id)]));
+    return makeStats({
+      state,
+      server: { version, runtime, pid: system.pid },
+      started: this.#started,
+      at: system.now(),
+      ledger: this.ledger.stats(),
+      requests: this.#isMetered ? addRequests([this.#past, ...[...of.values()].filter((one) => one !== null)]) : null,
+      requestsOf: (id) => of.get(id) ?? null,
+      healthOf: (id) => this.#health.get(id) ?? null,
+      listeners: this.#listeners(held),
+      application: this.#aggregate.stats(),
+    });
+  }
+
+  #requestsOf(id: number): RequestStats | null {
+    const child = this.#living.get(id);
+    return child === undefined ? null : readMeter(this.#cells.get(id) ?? child.meter());
+  }
+
+  #listeners(held: readonly Held[]): ListenerStats[] {
+    const tables = { tcp: null as string | null, unix: null as string | null };
+    return held.map(({ address }) => {
+      const kind = address.kind === "tcp" ? "tcp" : "unix";
+      const table = (tables[kind] ??= this.#options.system.socketTable(kind));
+      return { address: addressText(address), queue: table === null ? null : queueOf(address, table) };
+    });
+  }
+}
+
+/** The cells of a meter that are not zero, for a report. */
+export function pack({ buffer, byteOffset, length }: Uint8Array): number[] {
+  const packed: number[] = [];
+  new Float64Array(buffer, byteOffset, length / 8).forEach((value, index) => {
+    if (value !== 0) packed.push(index, value);
+  });
+  return packed;
+}
+
+function unpack(packed: readonly number[]): Uint8Array {
+  const cells = new Float64Array(METER_SIZE / 8);
+  for (let i = 0; i < packed.length; i += 2) cells[packed[i]!] = packed[i + 1]!;
+  return new Uint8Array(cells.buffer);
+}

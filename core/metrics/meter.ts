@@ -1,0 +1,100 @@
+/**
+ * What a worker counts of its requests, in memory that its arbiter sees too (runtimes/shared_memory.ts): so that nothing has to be sent, and
+ * nothing is lost when the worker is killed. The worker alone writes; a cell is a double, which neither side ever sees half written.
+ *
+ * On the hot path: two calls, two looks at the clock, five cells.
+ */
+import type { Millis } from "../arbiter/process.ts";
+import { bucketOf, type Distribution, emptyDistribution, type Filling, merge } from "./distribution.ts";
+
+// Cells: requests begun; ended by class of status, at the class; the sum of durations; streams that flow; then the buckets of durations.
+const BEGUN = 0;
+const OTHER = 6;
+const SECONDS = 7;
+const FLOWING = 8;
+const BUCKETS = 16;
+/** From a microsecond, 2^-20 s, to an hour, 2^12 s: what is outside counts as the first or the last. */
+const FIRST = bucketOf(2 ** -20);
+const COUNT = bucketOf(2 ** 12) - FIRST;
+const CELLS = BUCKETS + COUNT;
+
+/** What a meter needs, in bytes. */
+export const METER_SIZE = CELLS * 8;
+
+/** The worker's side. */
+export class Meter {
+  readonly #cells: Float64Array;
+  readonly #clock: () => Millis;
+
+  /** Over {@linkcode METER_SIZE} bytes of zeros. */
+  constructor({ buffer, byteOffset }: Uint8Array, clock: () => Millis) {
+    this.#cells = new Float64Array(buffer, byteOffset, CELLS);
+    this.#clock = clock;
+  }
+
+  /** A request came; what is returned is for `end`. */
+  begin(): Millis {
+    this.#cells[BEGUN]!++;
+    return this.#clock();
+  }
+
+  /** Its answer is there: of a stream, the head. */
+  end(since: Millis, status: number): void {
+    const cells = this.#cells;
+    const seconds = (this.#clock() - since) / 1000;
+    cells[status >= 100 && status < 600 ? (status / 100) | 0 : OTHER]!++;
+    cells[SECONDS]! += seconds;
+    const bucket = bucketOf(seconds > 0 ? seconds : 0) - FIRST;
+    cells[BUCKETS + (bucket < 0 ? 0 : bucket < COUNT ? bucket : COUNT - 1)]!++;
+  }
+
+  /** A stream begins (1) or is over (-1): until then its request is in flight. */
+  flow(change: 1 | -1): void {
+    this.#cells[FLOWING]! += change;
+  }
+}
+
+/** Requests of one worker, or of all there ever were. */
+export interface RequestStats {
+  /** Answered so far: the sum of `statuses`. What the native server refuses by itself, as no HTTP, is not among them. */
+  readonly total: number;
+  /** Handlers that have not answered, and streams of TSGI applications that have not ended. */
+  readonly inFlight: number;
+  /** By class, `other` for what has no class. */
+  readonly statuses: Readonly<Record<StatusClass, number>>;
+  /** Seconds from the call of the handler to its answer; of a stream, to its head. */
+  readonly duration: Distribution;
+}
+
+export const STATUS_CLASSES = ["1xx", "2xx", "3xx", "4xx", "5xx", "other"] as const;
+export type StatusClass = (typeof STATUS_CLASSES)[number];
+
+/** The arbiter's side: what the worker has counted. Of fewer bytes than {@linkcode METER_SIZE}, nothing. */
+export function readMeter(bytes: Uint8Array | null): RequestStats {
+  const cells = bytes === null || bytes.length < METER_SIZE ? new Float64Array(CELLS) : new Float64Array(bytes.slice(0, METER_SIZE).buffer);
+  const statuses = Object.fromEntries(STATUS_CLASSES.map((name, i) => [name, cells[1 + i]!])) as Record<StatusClass, number>;
+  const total = sum(Object.values(statuses));
+  const buckets: Record<number, number> = {};
+  let count = 0;
+  for (let i = 0; i < COUNT; i++) {
+    const here = cells[BUCKETS + i]!;
+    if (here === 0) continue;
+    buckets[FIRST + i] = here;
+    count += here;
+  }
+  // Read while the worker writes, the cells may be a request apart.
+  const inFlight = Math.max(0, cells[BEGUN]! - total + cells[FLOWING]!);
+  return { total, inFlight, statuses, duration: { count, sum: cells[SECONDS]!, buckets } };
+}
+
+/** What several workers have counted; requests in flight only of those that live. */
+export function addRequests(parts: readonly RequestStats[]): RequestStats {
+  const statuses = Object.fromEntries(STATUS_CLASSES.map((name) => [name, sum(parts.map((p) => p.statuses[name]))])) as Record<StatusClass, number>;
+  const duration: Filling = emptyDistribution();
+  for (const part of parts) merge(duration, part.duration);
+  return { total: sum(parts.map((p) => p.total)), inFlight: sum(parts.map((p) => p.inFlight)), statuses, duration };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => a + b, 0);
+}

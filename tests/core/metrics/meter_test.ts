@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { pack } from "../../../core/metrics/census.ts";
+import { quantile } from "../../../core/metrics/distribution.ts";
+import { addRequests, Meter, METER_SIZE, readMeter } from "../../../core/metrics/meter.ts";
+
+function pair(times: number[]) {
+  const memory = new Uint8Array(METER_SIZE);
+  return { memory, meter: new Meter(memory, () => times.shift()!) };
+}
+
+test("readMeter() reads what Meter has counted", () => {
+  const { memory, meter } = pair([0, 2, 10, 1010, 2000, 2000, 3000]);
+  meter.end(meter.begin(), 200);
+  meter.end(meter.begin(), 503);
+  meter.end(meter.begin(), 0);
+  meter.begin();
+  const { total, inFlight, statuses, duration } = readMeter(memory);
+  assert.equal(total, 3);
+  assert.equal(inFlight, 1);
+  assert.deepEqual(statuses, { "1xx": 0, "2xx": 1, "3xx": 0, "4xx": 0, "5xx": 1, other: 1 });
+  assert.equal(duration.count, 3);
+  assert.equal(duration.sum, 1.002);
+  assert.ok(Math.abs(quantile(duration, 0.5)! - 0.002) < 0.00003);
+  assert.ok(Math.abs(quantile(duration, 1)! - 1) < 0.02);
+});
+
+test("Meter counts what is shorter than a microsecond or longer than an hour in its first and last bucket", () => {
+  const { memory, meter } = pair([0, 1e-9, 0, 1e9, 10, 5]);
+  for (let i = 0; i < 3; i++) meter.end(meter.begin(), 200);
+  const { duration } = readMeter(memory);
+  assert.deepEqual(Object.values(duration.buckets), [2, 1]);
+  assert.equal(duration.count, 3, "also where the clock went back");
+});
+
+test("Meter has a stream in flight until it is over", () => {
+  const { memory, meter } = pair([0, 1]);
+  const since = meter.begin();
+  meter.flow(1);
+  meter.end(since, 200);
+  assert.equal(readMeter(memory).inFlight, 1);
+  meter.flow(-1);
+  assert.equal(readMeter(memory).inFlight, 0);
+});
+
+test("readMeter() of nothing is zeros", () => {
+  assert.equal(readMeter(null).total, 0);
+  assert.equal(readMeter(new Uint8Array(8)).total, 0);
+});
+
+test("addRequests() is the sum", () => {
+  const one = pair([0, 1]);
+  one.meter.end(one.meter.begin(), 200);
+  const other = pair([0, 8, 20]);
+  other.meter.end(other.meter.begin(), 404);
+  other.meter.begin();
+  const both = addRequests([readMeter(one.memory), readMeter(other.memory)]);
+  assert.equal(both.total, 2);
+  assert.equal(both.inFlight, 1);
+  assert.equal(both.statuses["4xx"], 1);
+  assert.equal(both.duration.count, 2);
+});
+
+test("pack() leaves out what is zero", () => {
+  const { memory, meter } = pair([0, 1]);
+  meter.end(meter.begin(), 200);
+  assert.equal(pack(memory).length, 8);
+});
