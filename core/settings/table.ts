@@ -239,7 +239,7 @@ export const TABLE = {
   },
   controlSocketMode: {
     kind: "mask", default: 0o600, section: "mechanics", applies: "restart",
-    doc: "Permissions of the control socket, in octal: whoever may connect may stop the server. 660 lets its group in too.",
+    doc: "Permissions of the control socket, in octal with a leading 0: whoever may connect may stop the server. 0660 lets its group in too.",
   },
   controlSocketDisable: {
     kind: "boolean", default: false, section: "mechanics", alias: "no-control-socket", applies: "restart",
