@@ -25,6 +25,7 @@ interface Command {
 /** What a first argument can be that is not an application; `./ctl` is an application of that name. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
   ["check", () => import("./commands/check.ts")],
+  ["ctl", () => import("./commands/ctl.ts")],
 ]);
 
 function isTooOld(version: string, minimum: string): boolean {

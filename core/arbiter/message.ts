@@ -1,4 +1,5 @@
 /** What the arbiter and its workers say to each other, as JSON over the IPC channel. Descriptors travel beside it, announced here. */
+import type { Level } from "../logging/record.ts";
 import type { Report } from "../metrics/census.ts";
 import type { Settings } from "../settings/table.ts";
 import type { Address, ListenMode } from "./listener.ts";
@@ -34,6 +35,10 @@ export type ToWorker =
   | { readonly type: "unlisten"; readonly slot: number }
   /** After a rotation: lines from now on belong to the new files. */
   | { readonly type: "reopen-logs" }
+  /** Asked for over the control socket: until told otherwise. */
+  | { readonly type: "log-level"; readonly level: Level }
+  /** Whether the lines of the access log are to be told too, as `accessed`. */
+  | { readonly type: "tail"; readonly on: boolean }
   /** With --reload, when newer code than this worker's could not be served: answer with a page about it from now on. */
   | { readonly type: "show-error"; readonly breakage: Breakage };
 
@@ -56,6 +61,8 @@ export type FromWorker =
   | { readonly type: "beat"; readonly inFlight: number; readonly handled: number; readonly report?: Report }
   /** The last report of all: it ends. */
   | { readonly type: "measured"; readonly report: Report }
+  /** Lines of the access log, since somebody looks; `lost` more were too many. */
+  | { readonly type: "accessed"; readonly lines: readonly string[]; readonly lost: number }
   /** At its limit of connections, or below it again. */
   | { readonly type: "full"; readonly full: boolean }
   /** It goes on serving, but wants a successor; `faulty` if something in it broke. */

@@ -2,7 +2,7 @@
  * Carries out what a worker decides, and tells it what happened: loads the application, serves it at the places it is told, and ends.
  */
 import { createLogger } from "../logging/logger.ts";
-import type { Log } from "../logging/record.ts";
+import type { Level, Log } from "../logging/record.ts";
 import { measure } from "../metrics/worker_metrics.ts";
 import type { Settings } from "../settings/table.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
@@ -18,6 +18,7 @@ import type { LogTarget, Signal, WorkerSystem } from "./process.ts";
 import { requestLog as openRequestLog } from "./request_log.ts";
 import { WORKER_SIGNALS } from "./signals.ts";
 import type { Door, Traffic } from "./traffic.ts";
+import { Tail } from "./tail.ts";
 import { Turnstile } from "./turnstile.ts";
 import type { WorkerHooks } from "./worker_hooks.ts";
 import { step, worker, type WorkerEffect, type Wear, type WorkerEvent, type WorkerState } from "./worker.ts";
@@ -62,7 +63,7 @@ interface Open {
 
 function run(system: WorkerSystem, start: Start): Running {
   const { settings } = start;
-  const { log, errors, access } = openLogs(system, start);
+  const { log, errors, access, setLevel } = openLogs(system, start);
   const isSync = settings.workerClass === "sync";
   const limit = isSync ? 1 : settings.workerConnections;
   const traffic: Traffic = {
@@ -75,7 +76,8 @@ function run(system: WorkerSystem, start: Start): Running {
     onWorn: () => tell({ type: "worn", at: system.now() }),
     turnstile: new Turnstile(limit),
   };
-  const requestLog = access === null ? null : openRequestLog(access, settings, system.pid);
+  const tail = access === null ? null : new Tail(access, system);
+  const requestLog = tail === null ? null : openRequestLog(tail, settings, system.pid);
   const shared = settings.watchdog || settings.metrics ? system.takeShared() : null;
   const register = settings.watchdog && shared !== null ? shared.register : null;
   const metrics = settings.metrics ? measure(system, shared, log) : null;
@@ -142,6 +144,8 @@ function run(system: WorkerSystem, start: Start): Running {
       orders.push(message);
       tell({ type: "told-to-listen", slot: message.slot, at: system.now() });
     } else if (message.type === "unlisten") tell({ type: "told-to-let-go", slot: message.slot, at: system.now() });
+    else if (message.type === "log-level") setLevel(message.level);
+    else if (message.type === "tail") tail?.turn(message.on);
     else if (message.type === "show-error") breakage = message.breakage;
     else if (message.type === "reopen-logs") tell({ type: "told-to-reopen", at: system.now() });
   }
@@ -359,13 +363,15 @@ interface Logs {
   readonly log: Log;
   readonly errors: LogTarget;
   readonly access: LogTarget | null;
+  readonly setLevel: (level: Level) => void;
 }
 
 function openLogs(system: WorkerSystem, { settings, id }: Start): Logs {
   const errors = system.openLog(settings.errorLogfile ?? "-", "errors");
   const access = settings.accessLogfile === null ? null : system.openLog(settings.accessLogfile, "access");
-  const log = createLogger({ level: settings.logLevel, format: settings.logFormat, pid: system.pid, worker: id, write: (line) => errors.write(line) });
-  return { log, errors, access };
+  let level = settings.logLevel;
+  const log = createLogger({ level: () => level, format: settings.logFormat, pid: system.pid, worker: id, write: (line) => errors.write(line) });
+  return { log, errors, access, setLevel: (to) => (level = to) };
 }
 
 function refuse(): Response {

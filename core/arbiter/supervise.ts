@@ -2,7 +2,9 @@
  * Carries out what the arbiter decides, and tells it what happened. One loop: an event, a step, its effects in order.
  * Whatever an effect brings about comes back as an event behind those already waiting.
  */
-import type { Fields, Log } from "../logging/record.ts";
+import type { Controls } from "../control/controls.ts";
+import { Steering } from "../control/steering.ts";
+import type { Fields, Level, Log } from "../logging/record.ts";
 import { Census } from "../metrics/census.ts";
 import type { Stats } from "../metrics/stats.ts";
 import { type HookSource, NO_HOOKS } from "../settings/hooks.ts";
@@ -44,8 +46,10 @@ export interface SuperviseOptions {
   readonly onServing?: (settings: Settings) => void;
   /** A worker could not boot. */
   readonly onFailed?: (reason: string) => void;
-  /** Called once, when workers begin to be started: `look` makes the figures of the moment, until the end and after it. */
-  readonly onStats?: (look: () => Stats) => void;
+  /** Called once, when workers begin to be started, with what can be asked of the server until the end and after it. */
+  readonly onControls?: (controls: Controls) => void;
+  /** Asked for from outside: until the next reload. */
+  readonly setLogLevel?: (level: Level) => void;
   /** What the log says after the addresses: what does not work here. */
   readonly notes?: readonly string[];
 }
@@ -154,10 +158,16 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   let toldTarget = state.target;
   let watched = whatToWatch(options.settings);
   const timer = system.every(TICK, () => tell({ type: "ticked", at: system.now() }));
-  options.onStats?.(() => {
-    const { settings, held } = generations.of(state.generation);
-    return census.stats(state, settings.runtime, held);
+  const steering = new Steering({
+    now: () => system.now(),
+    state: () => state,
+    tell,
+    stats,
+    settings: () => generations.of(state.generation).settings,
+    children,
+    setLogLevel: (level) => options.setLogLevel?.(level),
   });
+  options.onControls?.(steering);
   return { code, tell };
 
   function tell(event: ArbiterEvent): void {
@@ -169,6 +179,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       const [after, effects] = step(state, next);
       state = after;
       census.ledger.note(before, next, effects);
+      steering.note(after, effects);
       if (candidate && after.reload?.phase === "booting") {
         generations.add(after.reload.generation, candidate);
         candidate = null;
@@ -216,6 +227,11 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     }
   }
 
+  function stats(): Stats {
+    const { settings, held } = generations.of(state.generation);
+    return census.stats(state, settings.runtime, held);
+  }
+
   /** What the worker cannot say itself: its loop stands still. */
   function withRequests(fields: Fields, id: number): Fields {
     const inFlight = children.get(id)?.inFlight(Number(fields.seconds) * 1000) ?? null;
@@ -235,8 +251,9 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         watchdog: settings.watchdog,
         metrics: settings.metrics,
         onMessage: (message) => {
-          if (message.type === "hello") child.send({ type: "start", id, slot, generation, settings, multiprocess, ...order, ...breakageFor(generation) });
-          else hear(id, message);
+          if (message.type !== "hello") return hear(id, message);
+          child.send({ type: "start", id, slot, generation, settings: steering.settingsFor(settings), multiprocess, ...order, ...breakageFor(generation) });
+          steering.started(child);
         },
         onExit: (ending) => {
           children.delete(id);
@@ -299,6 +316,8 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         return tell({ type: "tired", id, faulty: message.faulty, at });
       case "leaving":
         return tell({ type: "left", id, at });
+      case "accessed":
+        return steering.accessed(message.lines, message.lost);
       case "measured":
         return census.heard(id, message.report);
       case "cannot-adopt":

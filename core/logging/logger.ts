@@ -3,8 +3,8 @@ import { formatLine, type LogFormat } from "./format.ts";
 import { type Level, LEVELS, type Log } from "./record.ts";
 
 export interface LoggerOptions {
-  /** The quietest level that is written. */
-  readonly level: Level;
+  /** The quietest level that is written; a function is asked each time. */
+  readonly level: Level | (() => Level);
   readonly format: LogFormat;
   readonly pid: number;
   /** The id of the worker that writes; absent in the arbiter. */
@@ -25,10 +25,11 @@ export interface LoggerOptions {
  */
 export function createLogger(options: LoggerOptions): Log {
   const { format, pid, write, time = () => new Date() } = options;
-  const threshold = LEVELS.indexOf(options.level);
+  const { level: threshold } = options;
+  const quietest = typeof threshold === "function" ? threshold : () => threshold;
   const worker = options.worker === undefined ? {} : { worker: options.worker };
   return (level, event, fields = {}) => {
-    if (LEVELS.indexOf(level) < threshold) return;
+    if (LEVELS.indexOf(level) < LEVELS.indexOf(quietest())) return;
     write(formatLine({ level, event, fields }, { time: time(), pid, ...worker }, format));
   };
 }

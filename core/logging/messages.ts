@@ -25,6 +25,8 @@ export const MESSAGES = {
   "arbiter-booted": () => "Arbiter booted",
   dismissed: () => "graceful stop of workers",
   "winch-ignored": () => "SIGWINCH ignored. Not daemonized",
+  "control-listening": (f) => `Control socket listening at ${f.path}`,
+  "control-failed": (f) => `Failed to start control socket: ${f.reason}`,
   // the arbiter, in its own
   "reuse-port": () =>
     "Workers bind by themselves (reuse-port): connections queued at a worker that leaves are lost unless net.ipv4.tcp_migrate_req=1",

@@ -231,6 +231,20 @@ export const TABLE = {
       "File that holds the arbiter's pid while it runs: send signals to that. A server that is already running under it keeps a second one " +
       "from starting; a file that a dead server left behind does not.",
   },
+  controlSocket: {
+    kind: "text", default: null, section: "mechanics", applies: "restart", metavar: "PATH", shown: "a path of this server's own",
+    doc:
+      "Unix socket that `tsgi ctl` and gunicornc talk to. By default PID.ctl in $XDG_RUNTIME_DIR/tsgi, /run/tsgi for root, or ~/.tsgi, where " +
+      "`tsgi ctl` finds it; another server's socket is never taken away.",
+  },
+  controlSocketMode: {
+    kind: "mask", default: 0o600, section: "mechanics", applies: "restart",
+    doc: "Permissions of the control socket, in octal with a leading 0: whoever may connect may stop the server. 0660 lets its group in too.",
+  },
+  controlSocketDisable: {
+    kind: "boolean", default: false, section: "mechanics", alias: "no-control-socket", applies: "restart",
+    doc: "Serves without a control socket: `tsgi ctl` then cannot reach this server, signals still do.",
+  },
   daemon: {
     kind: "boolean", default: false, section: "mechanics", short: "D", applies: "restart",
     doc:

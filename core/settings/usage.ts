@@ -26,11 +26,17 @@ export function versionText(version: string): string {
  * Secrets in `env` are hidden.
  */
 export function printConfig(settings: Settings, { json = false }: { readonly json?: boolean } = {}): string {
+  if (json) return `${JSON.stringify(configObject(settings), null, 2)}\n`;
   const shown: Settings = { ...settings, env: redacted(settings.env) };
   const names = SETTING_NAMES.toSorted();
-  if (json) return `${JSON.stringify(Object.fromEntries(names.map((name) => [name, jsonValue(name, shown)])), null, 2)}\n`;
   const width = Math.max(...names.map((name) => name.length));
   return names.map((name) => `${name.padEnd(width)} = ${showValue(rowOf(name), shown[name])}\n`).join("");
+}
+
+/** The settings as JSON has them, without secrets. */
+export function configObject(settings: Settings): Record<string, unknown> {
+  const shown: Settings = { ...settings, env: redacted(settings.env) };
+  return Object.fromEntries(SETTING_NAMES.toSorted().map((name) => [name, jsonValue(name, shown)]));
 }
 
 /** `env` as it may be shown: values whose name says that they are secret, and passwords in URLs, are replaced. */

@@ -6,8 +6,9 @@ import { parseArgs } from "node:util";
 import { parseAppUri } from "../../core/arbiter/app_uri.ts";
 import { check } from "../../core/arbiter/check.ts";
 import { type Reread, supervise, type Surroundings, title } from "../../core/arbiter/supervise.ts";
+import type { Controls } from "../../core/control/controls.ts";
 import { createLogger } from "../../core/logging/logger.ts";
-import type { Log } from "../../core/logging/record.ts";
+import type { Level, Log } from "../../core/logging/record.ts";
 import { type Loaded, loadSettings, type LoadOptions } from "../../core/settings/load.ts";
 import { exitCode, problemsText } from "../../core/settings/problem.ts";
 import { reloaded } from "../../core/settings/reload.ts";
@@ -16,6 +17,8 @@ import { helpText, printConfig, versionText } from "../../core/settings/usage.ts
 import { workerCount } from "../../core/settings/resolve.ts";
 import { VERSION } from "../../core/version.ts";
 import { cpuCount } from "../cpus.ts";
+import { ownControlPath } from "../control_path.ts";
+import type { ControlSocket } from "../control_socket.ts";
 import { runtime } from "../current.ts";
 import { daemonize, findStarter, type Starter } from "../daemon.ts";
 import { ignoreUsr1 } from "../debugger.ts";
@@ -80,6 +83,8 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
   }
   // Also after an exception that nobody caught.
   process.on("exit", () => pidfile?.remove());
+  /** Asked for over the control socket; null for the settings' own. */
+  let level: Level | null = null;
   let write = logTo(settings);
   // What keeps a daemon from serving is told twice: nobody sees its log yet.
   const told = starter && createLogger({ level: "error", format: "text", pid: process.pid, write: (line) => starter.complain(`${line}\n`) });
@@ -87,6 +92,8 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
     write(...record);
     told?.(...record);
   };
+  let control = null as ControlSocket | null;
+  let isOver = false;
   log("debug", "configuration", { detail: printConfig(settings).trimEnd() });
   const code = await supervise(arbiterSystem(WORKER), {
     version: VERSION,
@@ -104,12 +111,32 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
     owner: identityOf,
     reopenLogs,
     onServing,
+    onControls: (controls) => void openControl(controls),
+    setLogLevel: (to) => {
+      level = to;
+      write = logTo(settings);
+    },
     onFailed: (reason) => starter?.complain(`\nError: ${reason}\n`),
     notes: runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? [NO_USR1] : [],
   });
+  isOver = true;
+  control?.close();
   file.close();
   pidfile?.remove();
   return code;
+
+  async function openControl(controls: Controls): Promise<void> {
+    if (settings.controlSocketDisable) return;
+    try {
+      const { openControlSocket } = await import("../control_socket.ts");
+      const path = settings.controlSocket === null ? ownControlPath() : resolve(settings.chdir, settings.controlSocket);
+      control = await openControlSocket(path, settings.controlSocketMode, controls);
+      if (isOver) return control.close();
+      log("info", "control-listening", { path });
+    } catch (error) {
+      log("warning", "control-failed", { reason: (error as Error).message });
+    }
+  }
 
   async function reread(): Promise<Reread> {
     const limit = (settings.bootTimeout || DEFAULT_LIMIT) * 1000;
@@ -132,6 +159,7 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
   function onServing(now: Settings): void {
     starter?.serving();
     if (now === loaded.settings) return;
+    level = null;
     movePidfile(now);
     const path = errorLogPath(now);
     if (path !== file.path) moveErrorLog(now);
@@ -160,7 +188,7 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
   }
 
   function logTo({ logLevel, logFormat }: Settings): Log {
-    return createLogger({ level: logLevel, format: logFormat, pid: process.pid, write: (line) => file.write(line) });
+    return createLogger({ level: level ?? logLevel, format: logFormat, pid: process.pid, write: (line) => file.write(line) });
   }
 }
 

@@ -55,7 +55,7 @@ export async function supervised(app: string, given: Partial<Settings>, use: (se
     log: (_level, event, fields = {}) => void logged.push({ event, fields }),
     watch: () => ({ close: () => {} }),
     surroundings: () => ({ env: { PATH: process.env.PATH ?? "" }, directory: dirname(app), appDirectory: dirname(app) }),
-    onStats: (given) => (look = given),
+    onControls: (controls) => (look = () => controls.stats()),
   });
   const until: Supervised["until"] = async (wanted, what) => {
     const end = performance.now() + 30_000;
