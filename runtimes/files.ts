@@ -5,10 +5,11 @@ import { createRequire } from "node:module";
 import { basename } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { ConfigReader, Explanation } from "../core/settings/config_file.ts";
+import { inside } from "./inside.ts";
 
 export const configReader: ConfigReader = {
-  exists: existsSync,
-  readText: (path) => readFile(path, "utf8"),
+  exists: (path) => path === inside()?.config || existsSync(path),
+  readText: async (path) => (path === inside()?.config ? JSON.stringify((await inside()!.importConfig()).default) : await readFile(path, "utf8")),
   importModule,
   explain,
 };
@@ -17,6 +18,7 @@ const require = createRequire(import.meta.url);
 let imports = 0;
 
 async function importModule(path: string): Promise<Readonly<Record<string, unknown>>> {
+  if (path === inside()?.config) return await inside()!.importConfig();
   // Bun remembers where a link led; a Kubernetes ConfigMap changes by moving links.
   const real = realpathSync(path);
   // The query is enough for Deno. Bun ignores it on a file URL (https://github.com/oven-sh/bun/issues/21346), and shares this cache
