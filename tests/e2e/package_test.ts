@@ -118,6 +118,20 @@ test("a launcher that finds no runtime says what to install", async () => {
   }
 });
 
+test("a launcher finds the program of a bun whose installation was not allowed to run a script", async () => {
+  const directory = join(folder, "scriptless");
+  const native = `bun-${process.platform}-${process.arch === "arm64" ? "aarch64" : process.arch}`;
+  program(join(directory, "node_modules/@oven"), native, join(realpathSync(bin), "../@oven", native));
+  program(join(directory, "node_modules/.bin"), "bun", "../bun/bin/bun.exe");
+  mkdirSync(join(directory, "node_modules/bun/bin"), { recursive: true });
+  writeFileSync(join(directory, "node_modules/bun/bin/bun.exe"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+  writeFileSync(join(directory, "app.ts"), BARE_APP);
+  const launcher = [node, join(project, "node_modules/tsgi/bin/tsgi.mjs")];
+  await withServer({ command: launcher, args: ["app.ts", "-b", "127.0.0.1:0"], cwd: directory, env: { PATH: onlyNode } }, async (server) => {
+    assert.equal(await answer(server), "function on bun");
+  });
+});
+
 test("deno run npm:tsgi and bunx tsgi serve from their caches, where nothing is installed", async () => {
   const registry = await serveRegistry();
   try {
