@@ -3,6 +3,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename } from "node:path";
+import process from "node:process";
 import { pathToFileURL } from "node:url";
 import type { ConfigReader, Explanation } from "../core/settings/config_file.ts";
 import { inside } from "./inside.ts";
@@ -14,7 +15,8 @@ export const configReader: ConfigReader = {
   explain,
 };
 
-const require = createRequire(import.meta.url);
+// Any module's would do, for the cache they share; not every URL of ours would, where we come from the web.
+const require = createRequire(pathToFileURL(process.cwd() + "/config"));
 let imports = 0;
 
 async function importModule(path: string): Promise<Readonly<Record<string, unknown>>> {

@@ -97,6 +97,7 @@ function parsed(argv: readonly string[]) {
 
 async function build(order: Order): Promise<number> {
   if (inside() !== null) throw new BuildError("\nError: Cannot build with a program that was built, use tsgi itself");
+  if (!import.meta.url.startsWith("file:")) throw new BuildError("\nError: Cannot build with a tsgi from the web: Bun's bundler needs it on disk, run: npm install tsgi");
   const config = configFile(order.config);
   const named = order.app === undefined ? await configured(config) : { app: order.app, directory: process.cwd() };
   const application = moduleFile(named.app, named.directory);
@@ -170,9 +171,9 @@ interface EntryOptions {
 }
 
 function entryText({ app, application, config, isExecutable }: EntryOptions): string {
-  const starter = fileURLToPath(import.meta.url.replace(/commands\/build(\.\w+)$/, "inside$1"));
+  const starter = import.meta.url.replace(/commands\/build(\.\w+)$/, "inside$1");
   const text = (value: unknown) => JSON.stringify(value);
-  return `import { runInside } from ${text(starter)};
+  return `import { runInside } from ${text(fileURLToPath(starter))};
 await runInside({
   app: ${text(app)},
   config: ${text(config === null ? null : basename(config))},

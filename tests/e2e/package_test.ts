@@ -121,7 +121,7 @@ test("a launcher that finds no runtime says what to install", async () => {
 test("a launcher finds the program of a bun whose installation was not allowed to run a script", async () => {
   const directory = join(folder, "scriptless");
   const native = `bun-${process.platform}-${process.arch === "arm64" ? "aarch64" : process.arch}`;
-  program(join(directory, "node_modules/@oven"), native, join(realpathSync(bin), "../@oven", native));
+  program(join(directory, "node_modules/@oven", native, "bin"), "bun", realpathSync(join(bin, "bun")));
   program(join(directory, "node_modules/.bin"), "bun", "../bun/bin/bun.exe");
   mkdirSync(join(directory, "node_modules/bun/bin"), { recursive: true });
   writeFileSync(join(directory, "node_modules/bun/bin/bun.exe"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
@@ -152,6 +152,29 @@ test("deno run npm:tsgi and bunx tsgi serve from their caches, where nothing is 
     }
   } finally {
     registry.close();
+  }
+});
+
+test("deno run of a URL serves, as it does from JSR", async () => {
+  const web = createServer((request, response) => {
+    response.setHeader("Content-Type", "application/typescript");
+    response.end(readFileSync(join(root, request.url!)));
+  });
+  await new Promise<void>((resolve) => web.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(web.address() as { port: number }).port}/mod.ts`;
+  try {
+    const directory = mkdtempSync(join(folder, "bare-"));
+    writeFileSync(join(directory, "app.ts"), BARE_APP);
+    writeFileSync(join(directory, "tsgi.config.ts"), 'export default { bind: "127.0.0.1:0" };\n');
+    const options = { command: ["deno", "run", "-A", url], cwd: directory, env: { PATH, DENO_DIR: join(folder, "web-cache") } };
+    await withServer({ ...options, args: ["app.ts", "-w", "2"] }, async (server) => {
+      assert.equal(await answer(server), "function on deno");
+    });
+    const builder = new Server({ ...options, args: ["build", "app.ts"] });
+    assert.deepEqual(await builder.ended, { code: 1, signal: null });
+    assert.match(builder.log, /Cannot build with a tsgi from the web: .* run: npm install tsgi/);
+  } finally {
+    web.close();
   }
 });
 
