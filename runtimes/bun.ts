@@ -1,9 +1,12 @@
 /** Bun. */
-import { dlopen, FFIType, ptr, toArrayBuffer } from "bun:ffi";
+import type { FFIType as BunType } from "bun:ffi";
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { checkHeaders } from "../core/arbiter/fetch_answer.ts";
 import type { CFunction, CType, Ffi, NativeServeOptions, NativeServer, Runtime } from "./runtime.ts";
+
+// Not a declaration: in one file for both runtimes (`tsgi build --format mjs`), Deno would look for the module.
+const { dlopen, FFIType, ptr, toArrayBuffer } = await import("bun:ffi");
 
 export const runtime: Runtime = {
   name: "bun",
@@ -20,7 +23,7 @@ export const runtime: Runtime = {
 };
 
 /** An address travels as a number: u64 gives a bigint, and bun:ffi's own pointers would lose it. */
-const TYPES: Readonly<Record<CType, FFIType>> = {
+const TYPES: Readonly<Record<CType, BunType>> = {
   i32: FFIType.i32,
   u32: FFIType.u32,
   i64: FFIType.i64,

@@ -3,20 +3,24 @@ import { existsSync, realpathSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { basename } from "node:path";
+import process from "node:process";
 import { pathToFileURL } from "node:url";
 import type { ConfigReader, Explanation } from "../core/settings/config_file.ts";
+import { inside } from "./inside.ts";
 
 export const configReader: ConfigReader = {
-  exists: existsSync,
-  readText: (path) => readFile(path, "utf8"),
+  exists: (path) => path === inside()?.config || existsSync(path),
+  readText: async (path) => (path === inside()?.config ? JSON.stringify((await inside()!.importConfig()).default) : await readFile(path, "utf8")),
   importModule,
   explain,
 };
 
-const require = createRequire(import.meta.url);
+// Any module's would do, for the cache they share; not every URL of ours would, where we come from the web.
+const require = createRequire(pathToFileURL(process.cwd() + "/config"));
 let imports = 0;
 
 async function importModule(path: string): Promise<Readonly<Record<string, unknown>>> {
+  if (path === inside()?.config) return await inside()!.importConfig();
   // Bun remembers where a link led; a Kubernetes ConfigMap changes by moving links.
   const real = realpathSync(path);
   // The query is enough for Deno. Bun ignores it on a file URL (https://github.com/oven-sh/bun/issues/21346), and shares this cache

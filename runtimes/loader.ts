@@ -4,10 +4,15 @@ import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import process from "node:process";
 import type { Loader } from "../core/arbiter/application.ts";
+import { inside } from "./inside.ts";
 
 export const loader: Loader = { importModule, resolve, exists };
 
+/** Stands for the module of the application that is inside this program. */
+const INSIDE = "inside:application";
+
 async function importModule(specifier: string): Promise<Record<string, unknown>> {
+  if (specifier === INSIDE) return await inside()!.importApplication();
   if (/^[a-z][a-z\d+.-]*:/i.test(specifier)) return await import(specifier);
   return await import(packageUrl(specifier));
 }
@@ -23,10 +28,12 @@ function packageUrl(name: string): string {
 }
 
 function resolve(path: string): string {
+  if (path === inside()?.module) return INSIDE;
   if (/^file:/i.test(path)) return path;
   return new URL(pathToFileURL(path.startsWith("/") ? path : `${process.cwd()}/${path}`)).href;
 }
 
 function exists(url: string): boolean {
+  if (url === INSIDE) return true;
   return statSync(fileURLToPath(url), { throwIfNoEntry: false })?.isFile() ?? false;
 }

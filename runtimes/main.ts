@@ -1,9 +1,11 @@
 /** The command `tsgi`. */
 import process from "node:process";
 import { runtime } from "./current.ts";
+import { followLauncher } from "./launcher.ts";
 
 /** Runs the command line of this process, and ends it. */
 export async function main(): Promise<void> {
+  followLauncher();
   if (isTooOld(runtime.version, runtime.minimum)) {
     process.stderr.write(
       `\nError: Cannot run on ${runtime.name} ${runtime.version}: older versions have security holes that tsgi relies on being closed, ` +
@@ -12,9 +14,9 @@ export async function main(): Promise<void> {
     process.exit(1);
   }
   const [first = "", ...rest] = process.argv.slice(2);
-  const load = COMMANDS.get(first);
-  const { run } = load ? await load() : await import("./commands/serve.ts");
-  process.exit(await run(load ? rest : process.argv.slice(2)));
+  const command = COMMANDS.get(first);
+  const { run } = command ? await command.load() : await import("./commands/serve.ts");
+  process.exit(await run(command ? rest : process.argv.slice(2)));
 }
 
 interface Command {
@@ -22,10 +24,17 @@ interface Command {
   run(argv: readonly string[]): Promise<number>;
 }
 
+interface Listed {
+  /** What it does, for --help. */
+  readonly summary: string;
+  load(): Promise<Command>;
+}
+
 /** What a first argument can be that is not an application; `./ctl` is an application of that name. */
-const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
-  ["check", () => import("./commands/check.ts")],
-  ["ctl", () => import("./commands/ctl.ts")],
+export const COMMANDS: ReadonlyMap<string, Listed> = new Map([
+  ["build", { summary: "Makes one file of server, application and configuration.", load: () => import("./commands/build.ts") }],
+  ["check", { summary: "Says what of an application is not portable to other platforms.", load: () => import("./commands/check.ts") }],
+  ["ctl", { summary: "Talks to a running server: show, reload --wait, worker add, tail, top.", load: () => import("./commands/ctl.ts") }],
 ]);
 
 function isTooOld(version: string, minimum: string): boolean {

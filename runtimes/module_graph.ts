@@ -84,7 +84,7 @@ function locate(specifier: string, from: string, maps: readonly Configuration[])
   const mapped = throughMaps(specifier, maps);
   if (mapped !== null) return mapped;
   if (/^(?:\.{1,2}\/|\/)/.test(specifier)) return probe(resolve(dirname(from), decoded(specifier)));
-  if (/^file:/i.test(specifier)) return probe(fileURLToPath(new URL(specifier)));
+  if (/^file:/i.test(specifier)) return probe(fileURLToPath(new URL(specifier).href));
   if (/^[a-z][a-z\d+.-]*:/i.test(specifier)) return null;
   try {
     // A workspace's package, a "#name" of package.json, on Bun a path of tsconfig.json too.

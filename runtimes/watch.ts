@@ -165,7 +165,7 @@ const MISSING = "missing";
 function entryOf({ app, chdir }: WatchOptions["settings"]): string | null {
   try {
     const { module } = parseAppUri(app!);
-    if (/^file:/i.test(module)) return fileURLToPath(new URL(module));
+    if (/^file:/i.test(module)) return fileURLToPath(new URL(module).href);
     return /^(?:npm|jsr|node|https?):/i.test(module) ? null : resolve(chdir, module);
   } catch {
     return null; // The worker that loads it says what is wrong with its name.

@@ -4,6 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { runtime } from "./current.ts";
 import { scrub } from "./environment.ts";
+import { inside } from "./inside.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** A program to spawn: argv and environment. */
@@ -24,6 +25,7 @@ export interface WorkerCommandOptions {
 
 /** How to start `script` as a worker, with an environment in which nothing steers the server from outside. */
 export function workerCommand({ script, env, appDirectory, on = runtime.name }: WorkerCommandOptions): Command {
+  if (inside()?.isExecutable) return { command: process.execPath, args: [], env: scrub(env) };
   const args = on === "deno" ? [...DENO_FLAGS, ...denoConfiguration(appDirectory), script] : [...BUN_FLAGS, script];
   return { command: on === runtime.name ? process.execPath : on, args, env: scrub(env) };
 }

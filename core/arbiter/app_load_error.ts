@@ -164,7 +164,7 @@ function pathOf(file: string): string {
 }
 
 /** tsgi's files that stand in the stack of every application. */
-const OWN_FRAME = new RegExp(`${pathOf(new URL(".", import.meta.url).href).replace(/[^\w]/g, "\\$&")}(?:application|app_load_error)\\.ts`);
+const OWN_FRAME = new RegExp(`${pathOf(new URL(".", import.meta.url).href).replace(/[^\w]/g, "\\$&")}(?:application|app_load_error)\\.[jt]s`);
 const RUNTIME_FRAME = /^\s+at (?:(?:.*[( ])?(?:ext:|node:|bun:|internal:)|<parse> |.*(?:native(?::\d+)*|<anonymous>|unknown)\)?$)/;
 
 function applicationFrames(stack: string): string {

@@ -73,8 +73,8 @@ async function importNamed({ module }: AppUri, loader: LoadOptions): Promise<Rec
   }
 }
 
-/** The URL of a file; undefined for what can only be a package. */
-function locate(module: string, loader: Loader): string | undefined {
+/** The URL of a file, whose ending may be left out; undefined for what can only be a package. Throws {@linkcode AppLoadError}. */
+export function locate(module: string, loader: Pick<Loader, "resolve" | "exists">): string | undefined {
   const candidates = SCRIPT.test(module) ? [module] : [module, ...EXTENSIONS.map((extension) => module + extension)];
   for (const candidate of candidates) {
     const url = fileUrl(module, candidate, loader);
@@ -87,7 +87,7 @@ function locate(module: string, loader: Loader): string | undefined {
 }
 
 /** The URL of `candidate` if it is a file; undefined if it is not. */
-function fileUrl(module: string, candidate: string, loader: Loader): string | undefined {
+function fileUrl(module: string, candidate: string, loader: Pick<Loader, "resolve" | "exists">): string | undefined {
   try {
     const url = loader.resolve(candidate);
     return loader.exists(url) ? url : undefined;

@@ -22,6 +22,8 @@ export interface LoadOptions {
   readonly runtime: Settings["runtime"];
   readonly reader: ConfigReader;
   readonly parseArgs: ParseArgs;
+  /** What is inside this program, if it is one file with its application: taken where nothing else is named. Paths as `reader` knows them. */
+  readonly inside?: { readonly app: string; readonly config: string | null };
   /** What this machine has against the settings: an unknown user, a right that is missing. `reason` follows "Cannot use --user: ". */
   readonly objections?: (settings: Settings) => readonly { readonly name: SettingName; readonly reason: string }[];
 }
@@ -42,7 +44,7 @@ export interface Loaded extends Resolved {
  * Reads all sources and settles them. Never throws for what a user wrote: whatever is wrong is in `problems`, and settings with problems
  * are not to be used. For `help` and `version` nothing but the command line is looked at.
  */
-export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs, objections }: LoadOptions): Promise<Loaded> {
+export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs, objections, inside }: LoadOptions): Promise<Loaded> {
   const line = parseCommandLine(argv, parseArgs);
   const computed = { chdir: cwd, runtime };
   if (line.command === "help" || line.command === "version") {
@@ -50,8 +52,10 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
   }
   const args = parseCommandArgs(env.TSGI_CMD_ARGS ?? "", parseArgs);
   const environment = fromEnvironment(env);
-  const file = await configSource(reader, cwd, [...args.entries, ...line.entries]);
-  const resolved = resolve([environment.entries, file.entries, args.entries, line.entries], computed);
+  const own: Entry[] = Object.entries(inside ?? {}).filter(([name, written]) => (name === "app" || name === "config") && written !== null)
+    .map(([name, written]) => ({ name: name as "app" | "config", written, label: "what is inside" }));
+  const file = await configSource(reader, cwd, [...own, ...args.entries, ...line.entries]);
+  const resolved = resolve([environment.entries, file.entries, own, args.entries, line.entries], computed);
   const command = strongest(line.command, args.command);
   const json = line.json || args.json;
   const { reload, lint } = resolved.settings;

@@ -4,9 +4,11 @@ import { USAGE } from "./problem.ts";
 import { type Name, NAMES, type Row, rowOf, SECTIONS, SETTING_NAMES, type SettingName, type Settings, TABLE } from "./table.ts";
 import { metavarOf, showValue } from "./value.ts";
 
-/** The text of `--help`: every flag by section, with its default, at most 100 columns wide. */
-export function helpText(): string {
+/** The text of `--help`: every flag by section, with its default, and the other `commands`, at most 100 columns wide. */
+export function helpText(commands: ReadonlyMap<string, { readonly summary: string }> = new Map()): string {
   const lines = [USAGE, "", ...wrap("Serves a TSGI or Fetch application from supervised worker processes. APP is FILE, or FILE:NAME.", 0)];
+  if (commands.size > 0) lines.push("", "Other commands, each with a --help of its own:");
+  for (const [name, { summary }] of commands) lines.push(`  tsgi ${name}`.padEnd(INDENT) + wrap(summary, INDENT).join("\n").trimStart());
   for (const [section, title] of Object.entries(SECTIONS)) {
     const names = NAMES.filter((name) => TABLE[name].section === section && !("positional" in TABLE[name]));
     lines.push("", `${title}:`, ...names.flatMap(helpLines));

@@ -19,10 +19,12 @@ import { VERSION } from "../../core/version.ts";
 import { cpuCount } from "../cpus.ts";
 import { ownControlPath } from "../control_path.ts";
 import type { ControlSocket } from "../control_socket.ts";
+import { inside, insideObjections } from "../inside.ts";
 import { runtime } from "../current.ts";
 import { daemonize, findStarter, type Starter } from "../daemon.ts";
 import { ignoreUsr1 } from "../debugger.ts";
 import { configReader } from "../files.ts";
+import { COMMANDS } from "../main.ts";
 import { type LogFile, openLogFile } from "../log_file.ts";
 import { createPidfile, type Pidfile } from "../pidfile.ts";
 import { arbiterSystem, wait } from "../process.ts";
@@ -32,8 +34,8 @@ import { watch } from "../watch.ts";
 /** Seconds that reading a configuration again may take where boot-timeout is off. */
 const DEFAULT_LIMIT = 60;
 
-/** What a worker runs: a file in the same language as this one. A worker loads only what it needs. */
-const WORKER = fileURLToPath(import.meta.url.replace(/commands\/serve(\.\w+)$/, "worker$1"));
+/** What a worker runs. */
+const WORKER = workerScript(import.meta.url);
 
 /** Serves what `argv` asks for, or tells about it; resolves with the exit code. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -46,14 +48,15 @@ export async function run(argv: readonly string[]): Promise<number> {
     runtime: runtime.name,
     reader: configReader,
     parseArgs: parseArgs as LoadOptions["parseArgs"],
-    objections,
+    objections: (settings) => [...objections(settings), ...insideObjections(settings)],
+    ...(inside() === null ? {} : { inside: inside()! }),
   };
   return await command(options, starter);
 }
 
 async function command(options: LoadOptions, starter: Starter | null): Promise<number> {
   const loaded = await loadSettings(options);
-  if (loaded.command === "help") return print(helpText());
+  if (loaded.command === "help") return print(helpText(COMMANDS));
   if (loaded.command === "version") return print(versionText(VERSION));
   if (loaded.problems.length > 0) {
     complain(starter, problemsText(loaded.problems));
@@ -193,6 +196,15 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
 }
 
 const NO_USR1 = "USR1 does nothing on Deno, where it would open a debugger: after a log rotation send HUP, which reopens the logs too";
+
+/**
+ * The file beside this one, in the same language: a worker loads only what it needs. Where all is one file (runtimes/inside.ts), it is that
+ * file. What was imported from the web, as from JSR, is named by its URL.
+ */
+function workerScript(own: string): string {
+  const url = own.replace(/commands\/serve(\.\w+)$/, "worker$1");
+  return url.startsWith("file:") ? fileURLToPath(url) : url;
+}
 
 /** Says on standard error, a daemon on that of the command that started it, why there will be no server; returns the exit code. */
 function complain(starter: Starter | null, text: string): number {

@@ -19,6 +19,8 @@ export interface ServerOptions {
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** What to start instead of `program()`. */
+  readonly command?: readonly string[];
 }
 
 export class Server {
@@ -29,7 +31,7 @@ export class Server {
   readonly #watchers = new Set<() => void>();
 
   constructor(options: ServerOptions) {
-    const [command = "", ...before] = program();
+    const [command = "", ...before] = options.command ?? program();
     this.child = spawn(command, [...before, ...options.args], {
       cwd: options.cwd ?? root,
       env: { ...cleanEnv(), ...options.env },
@@ -179,7 +181,7 @@ export function curl(...args: readonly string[]): string {
 function cleanEnv(): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) {
-    if (value !== undefined && !/^(?:TSGI_|PORT$|WEB_CONCURRENCY$)/.test(name)) env[name] = value;
+    if (value !== undefined && !/^(?:TSGI_|npm_|PORT$|WEB_CONCURRENCY$)/.test(name)) env[name] = value;
   }
   return env;
 }

@@ -101,7 +101,7 @@ function requestInit(target: ProxyTarget, environ: Environ, deadline: AbortSigna
     headers: requestHeaders(target, environ),
     redirect: "manual" as const,
     signal: AbortSignal.any([environ["tsgi.signal"], deadline]),
-    ...(hasBody ? { body: environ["tsgi.input"].stream as ReadableStream<Uint8Array<ArrayBuffer>>, duplex: "half" } : {}),
+    ...(hasBody ? { body: environ["tsgi.input"].stream as ReadableStream<Uint8Array<ArrayBuffer>>, duplex: "half" as const } : {}),
   };
   return init;
 }
