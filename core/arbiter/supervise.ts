@@ -3,6 +3,7 @@
  * Whatever an effect brings about comes back as an event behind those already waiting.
  */
 import type { Fields, Log } from "../logging/record.ts";
+import { changes } from "../settings/changes.ts";
 import { type HookSource, NO_HOOKS } from "../settings/hooks.ts";
 import type { Settings } from "../settings/table.ts";
 import { step } from "./arbiter.ts";
@@ -11,6 +12,7 @@ import { bind } from "./bind.ts";
 import { type Generation, Generations, heldFor } from "./generations.ts";
 import { type Address, addressText, type Held, type Owner } from "./listener.ts";
 import type { Breakage, FromWorker } from "./message.ts";
+import { type Preflight, preflight } from "./preflight.ts";
 import type { ArbiterSystem, Child, Identity } from "./process.ts";
 import { type Call, type HookView, ServerHooks } from "./server_hooks.ts";
 import { ARBITER_SIGNALS } from "./signals.ts";
@@ -139,6 +141,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   const generations = new Generations({ settings: options.settings, held: opened, hooks: options.hooks ?? NO_HOOKS });
   const generationOf = new Map<number, number>();
   let candidate: Generation | null = null;
+  let flight: Preflight | null = null;
   let state: Arbiter = arbiter(limits(options.settings), { covers: opened.some((h) => h.mode === "slots"), daemon: options.settings.daemon }, system.now());
   let finish: (code: number) => void;
   const code = new Promise<number>((resolve) => (finish = resolve));
@@ -159,18 +162,18 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       const before = state;
       const [after, effects] = step(state, next);
       state = after;
-      if (candidate && after.reload?.phase === "booting") {
+      if (candidate && (after.reload?.phase === "checking" || after.reload?.phase === "booting")) {
         generations.add(after.reload.generation, candidate);
         candidate = null;
       }
-      if (after.target !== toldTarget && after.reload?.phase !== "reading") {
+      if (after.target !== toldTarget && after.reload?.phase !== "reading" && after.reload?.phase !== "checking") {
         hooks.resized(view(), toldTarget);
         toldTarget = after.target;
       }
       if (after.phase !== before.phase) hooks.halting();
       for (const effect of effects) carryOut(effect);
       if ((after.everServed && !before.everServed) || after.generation !== before.generation) options.onServing?.(generations.of(after.generation).settings);
-      if (after.reload !== before.reload || after.phase !== before.phase) generations.forget(after);
+      if (after.reload !== before.reload || after.phase !== before.phase || generations.count > 1) generations.forget(after);
     }
     stepping = false;
   }
@@ -196,6 +199,10 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         return children.forEach((child) => child.send({ type: "reopen-logs" }));
       case "read-configuration":
         return void reread();
+      case "preflight":
+        return fly(effect.generation);
+      case "end-preflight":
+        return flight?.end();
       case "show-error":
         for (const [id, child] of children) if (generationOf.get(id) === state.generation) child.send({ type: "show-error", breakage: effect.breakage });
         return;
@@ -212,7 +219,22 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     return inFlight === null ? fields : { ...fields, inFlight };
   }
 
-  function spawn({ id, slot, generation }: Extract<Effect, { type: "spawn" }>): void {
+  function fly(generation: number): void {
+    const { settings } = generations.of(generation);
+    const numWorkers = options.workers(settings);
+    flight = preflight(system, {
+      settings,
+      title: title("worker", settings),
+      surroundings: options.surroundings(settings, 0),
+      generation,
+      multiprocess: numWorkers > 1,
+      ...hooks.orderFor({ ...view(generation), numWorkers }),
+    });
+    log("info", "preflight", { pid: flight.pid, generation });
+    void flight.outcome.then((breakage) => tell({ type: "preflighted", generation, breakage, at: system.now() }));
+  }
+
+  function spawn({ id, slot, generation, canary }: Extract<Effect, { type: "spawn" }>): void {
     const { settings } = generations.of(generation);
     generationOf.set(id, generation);
     const multiprocess = state.target > 1;
@@ -224,7 +246,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         ...options.surroundings(settings, slot),
         watchdog: settings.watchdog,
         onMessage: (message) => {
-          if (message.type === "hello") child.send({ type: "start", id, slot, generation, settings, multiprocess, ...order, ...breakageFor(generation) });
+          if (message.type === "hello") child.send({ type: "start", id, slot, generation, settings, multiprocess, ...order, ...breakageFor(generation), ...(canary ? { canary } : {}) });
           else hear(id, message);
         },
         onExit: (ending) => {
@@ -278,7 +300,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         return tell({ type: "listening", id, slot: message.slot, at });
       case "beat":
         hooks.counted(id, message.handled);
-        return tell({ type: "beat", id, at });
+        return tell({ type: "beat", id, at, ...(message.tally === undefined ? {} : { tally: message.tally }) });
       case "full":
         return tell({ type: "filled", id, full: message.full, at });
       case "tired":
@@ -330,6 +352,8 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       { name: "onReload", args: [] },
     ]);
     if (reason !== null) return tell({ type: "refused", reason, at: system.now() });
+    const changed = changes(generations.of(state.generation).settings, found.settings);
+    if (changed.length > 0) log("info", "changes", { changes: changed.join("; ") });
     if (found.pending.length > 0) log("warning", "needs-restart", { settings: found.pending.join(", ") });
     const held = await rebind(found.settings);
     if (held === null) return tell({ type: "refused", reason: "an address could not be bound", at: system.now() });
@@ -340,20 +364,30 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       watch = watchFor(found.settings);
       watched = whatToWatch(found.settings);
     }
-    tell({ type: "configured", limits: limits(found.settings), at: system.now() });
+    tell({ type: "configured", limits: reloadLimits(found.settings, held), at: system.now() });
   }
 
   /** The sockets that the new settings ask for: those we hold already, and new ones. */
   async function rebind(settings: Settings): Promise<readonly Held[] | null> {
     const before = generations.of(state.generation);
     const mode = before.held.every((h) => h.mode === "reuse-port") ? "reuse-port" : holdMode(settings);
-    const kept = settings.bind.map((wanted, index) => heldFor(before, wanted, index));
+    const kept = settings.bind.map((wanted, index) => heldFor(before, wanted, index) ?? generations.heldAt(wanted));
     const fresh = settings.bind.filter((_, index) => !kept[index]);
     const bound = await bind(fresh, { backlog: settings.backlog, mode, ...access(options, settings) }, { system, log });
     if (bound === null) return null;
     if (bound.length > 0) log("info", "listening", { addresses: bound.map((h) => addressText(h.address)).join(","), pid: system.pid });
     const queue = [...bound];
     return kept.map((held) => held ?? queue.shift()!);
+  }
+
+  /** An address that the new workers do not serve is left to the old ones until the change: slot after slot, it would lose clients. */
+  function reloadLimits(settings: Settings, held: readonly Held[]): Limits {
+    const wanted = limits(settings);
+    const lost = generations.of(state.generation).held.find((h) => !held.includes(h));
+    if (wanted.maxSurge === undefined || lost === undefined) return wanted;
+    log("info", "rolling-surges", { address: addressText(lost.address) });
+    const { maxSurge: _, ...surging } = wanted;
+    return surging;
   }
 
   function limits(settings: Settings): Limits {
@@ -363,6 +397,10 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       bootTimeout: settings.bootTimeout * 1000,
       gracefulTimeout: settings.gracefulTimeout * 1000,
       development: settings.reload,
+      preflight: settings.preflight,
+      canary: settings.canary * 1000,
+      canaryErrors: settings.canaryErrors,
+      ...(settings.reloadStrategy === "rolling" ? { maxSurge: settings.maxSurge } : {}),
     };
   }
 }
