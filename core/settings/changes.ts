@@ -16,7 +16,7 @@ function variableChanges(before: Settings["env"], after: Settings["env"]): strin
     const text = env[key];
     return text === undefined ? "unset" : quoted(redacted({ [key]: text })[key]!);
   };
-  return keys.map((key) => `--env ${key}: ${value(before, key)} -> ${value(after, key)}`);
+  return keys.map((key) => `--env ${quoted(key)}: ${value(before, key)} -> ${value(after, key)}`);
 }
 
 function nameOf(name: SettingName): string {
