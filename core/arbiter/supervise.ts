@@ -230,7 +230,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       multiprocess: numWorkers > 1,
       ...hooks.orderFor({ ...view(generation), numWorkers }),
     });
-    log("info", "preflight", { pid: flight.pid, generation });
+    if (flight.pid !== null) log("info", "preflight", { pid: flight.pid, generation });
     void flight.outcome.then((breakage) => tell({ type: "preflighted", generation, breakage, at: system.now() }));
   }
 

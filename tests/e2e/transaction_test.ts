@@ -72,6 +72,19 @@ test("tsgi gives a preflight up after boot-timeout, and at once when it is told 
   });
 });
 
+test("tsgi runs a worker's hooks in the preflight, without which the application may not load", async () => {
+  const config = 'export default { bind: "127.0.0.1:0", workers: 2, app: "app.ts", postFork() { globalThis.prepared = true; } };';
+  await withFolder({ "app.ts": app("here", { before: "if (!globalThis.prepared) throw new Error('not prepared');" }), "tsgi.config.ts": config }, async (folder) => {
+    await withServer({ args: [], cwd: folder }, async (server) => {
+      const port = await server.port(2);
+      server.signal("HUP");
+      await server.logged(/Preflight \(pid:\d+\): loading the application once before generation 2 boots/);
+      await server.logged(/Reloaded: generation 2 serves with 2 workers/);
+      assert.equal(curl(`http://127.0.0.1:${port}/`), "here");
+    });
+  });
+});
+
 test("tsgi warms every worker up before it is ready, and refuses a reload that cannot be", async () => {
   const counts = 'let seen = 0;';
   const inside = 'if (environ.PATH_INFO === "/warm") seen++; if (environ.PATH_INFO === "/seen") { startResponse("200 OK", []); return [String(seen)]; }';
