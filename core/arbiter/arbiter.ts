@@ -6,7 +6,9 @@
  * 1. Every slot below `target` has one worker of the serving generation. A slot is a place at the listening socket, not a process.
  * 2. A worker counts when it is ready. It boots for at most `bootTimeout`, and then is silent for at most `timeout`.
  * 3. A reload is a transaction: a new generation boots beside the old one and listens only when all of it is ready; the old one retires
- *    only when all of the new listens. If one fails, the new generation goes and the old one stays.
+ *    only when all of the new listens. If one fails, the new generation goes and the old one stays. Before it boots, a process that never
+ *    serves may have to load the application (preflight), and its first worker may have to prove itself beside the old ones (canary).
+ *    A rolling reload changes over slot after slot with few surplus processes, and back again, slot after slot, if one fails.
  * 4. A slot, once open, always has somebody who takes its connections: if its worker is gone, booting, full or silent, a neighbour covers it.
  * 5. A crash loop slows down: the first two early deaths are replaced at once, then the pause doubles, and one worker at a time tries.
  * 6. Failing to boot ends the server only if nothing ever served.
@@ -19,7 +21,7 @@ import { conclude } from "./step/halt.ts";
 import { bear, becomeReady, becomeServing, cannotSpawn, failToBoot, leave, reap, tire } from "./step/life.ts";
 import { obey } from "./step/obey.ts";
 import { tick } from "./step/patience.ts";
-import { abandonReload, beginGeneration, reloadChanged } from "./step/reload.ts";
+import { abandonReload, beginGeneration, concludePreflight, reloadChanged } from "./step/reload.ts";
 import { settle } from "./step/settle.ts";
 import type { Arbiter, ArbiterEvent, Effect } from "./step/state.ts";
 import { change, type Turn } from "./step/turn.ts";
@@ -53,7 +55,7 @@ function handle(turn: Turn, event: ArbiterEvent): void {
     case "listening":
       return becomeServing(turn, event.id, event.slot);
     case "beat":
-      return change(turn, event.id, { heard: turn.at });
+      return change(turn, event.id, { heard: turn.at, ...(event.tally === undefined ? {} : { tally: event.tally }) });
     case "filled":
       return change(turn, event.id, { full: event.full, heard: turn.at });
     case "left":
@@ -71,5 +73,7 @@ function handle(turn: Turn, event: ArbiterEvent): void {
       return beginGeneration(turn, event.limits);
     case "refused":
       return abandonReload(turn, { reason: event.reason });
+    case "preflighted":
+      return concludePreflight(turn, event.generation, event.breakage);
   }
 }

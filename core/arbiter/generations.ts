@@ -2,7 +2,7 @@
 import type { HookSource } from "../settings/hooks.ts";
 import type { Settings } from "../settings/table.ts";
 import { type Address, addressText, type Held } from "./listener.ts";
-import type { Arbiter } from "./step/state.ts";
+import { type Arbiter, isAlive } from "./step/state.ts";
 
 export interface Generation {
   readonly settings: Settings;
@@ -15,6 +15,10 @@ export class Generations {
 
   constructor(first: Generation) {
     this.#all = new Map([[1, first]]);
+  }
+
+  get count(): number {
+    return this.#all.size;
   }
 
   has(number: number): boolean {
@@ -32,9 +36,16 @@ export class Generations {
     this.#all.set(number, generation);
   }
 
-  /** Drops what belongs to no generation any more: at the end of a reload, and at the end of all. */
-  forget({ generation, reload, phase }: Arbiter): void {
-    const wanted = new Set([generation, reload?.phase === "booting" ? reload.generation : generation]);
+  /** What is held for an address, by whichever generation: one that failed may still be going. */
+  heldAt(wanted: Address): Held | undefined {
+    return [...this.#held()].find((h) => addressText(h.address) === addressText(wanted));
+  }
+
+  /** Drops what belongs to no generation any more: at the end of a reload, of a way back, and of all. */
+  forget({ generation, reload, restoring, workers, phase }: Arbiter): void {
+    const begun = reload?.phase === "checking" || reload?.phase === "booting" ? [reload.generation] : [];
+    const going = restoring === null ? [] : workers.filter(isAlive).map((w) => w.generation);
+    const wanted = new Set([generation, ...begun, ...going]);
     const held = this.#held();
     for (const number of this.#all.keys()) if (!wanted.has(number)) this.#all.delete(number);
     // At the end nobody new is let in; workers let go of their copies themselves.

@@ -85,7 +85,7 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
     print: (lines) => print(log, lines),
     noHost: () => door.madeUpHost,
     isLast: true,
-    environ: metrics === null ? {} : { "tsgi.metrics": applicationMetrics },
+    environ: !settings.metrics ? {} : { "tsgi.metrics": applicationMetrics },
     streaming,
     finished: hook === null ? end : finishedAndHooked,
   });

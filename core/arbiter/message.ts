@@ -30,6 +30,8 @@ export type ToWorker =
     readonly hooks?: HooksOrder;
     /** With --reload, where the application is known not to load: serve a page about it instead. */
     readonly breakage?: Breakage;
+    /** It is the first of its generation and on trial: its beats tell what it answers. */
+    readonly canary?: true;
   }
   | { readonly type: "listen"; readonly slot: number; readonly places: readonly Place[] }
   | { readonly type: "unlisten"; readonly slot: number }
@@ -41,6 +43,13 @@ export type ToWorker =
   | { readonly type: "tail"; readonly on: boolean }
   /** With --reload, when newer code than this worker's could not be served: answer with a page about it from now on. */
   | { readonly type: "show-error"; readonly breakage: Breakage };
+
+/** What a worker has answered. */
+export interface Tally {
+  readonly answers: number;
+  /** Those of them whose status is 5xx. */
+  readonly errors: number;
+}
 
 /** Why the newest code is not served, for whoever looks at the page while developing. */
 export interface Breakage {
@@ -58,7 +67,7 @@ export type FromWorker =
   /** The native server does not take an inherited socket here: see the fallback in DESIGN.md. */
   | { readonly type: "cannot-adopt"; readonly reason: string }
   | { readonly type: "listening"; readonly slot: number }
-  | { readonly type: "beat"; readonly inFlight: number; readonly handled: number; readonly report?: Report }
+  | { readonly type: "beat"; readonly inFlight: number; readonly handled: number; readonly report?: Report; readonly tally?: Tally }
   /** The last report of all: it ends. */
   | { readonly type: "measured"; readonly report: Report }
   /** Lines of the access log, since somebody looks; `lost` more were too many. */

@@ -19,6 +19,7 @@ import { requestLog as openRequestLog } from "./request_log.ts";
 import { WORKER_SIGNALS } from "./signals.ts";
 import type { Door, Traffic } from "./traffic.ts";
 import { Tail } from "./tail.ts";
+import { tallied } from "./tally.ts";
 import { Turnstile } from "./turnstile.ts";
 import type { WorkerHooks } from "./worker_hooks.ts";
 import { step, worker, type WorkerEffect, type Wear, type WorkerEvent, type WorkerState } from "./worker.ts";
@@ -84,6 +85,7 @@ function run(system: WorkerSystem, start: Start): Running {
   const meter = metrics?.meter ?? null;
   const inFlight = new InFlight({ settings, register, meter, log, requestLog, now: system.now });
   const concurrency = settings.limitConcurrency > 0 ? new ConcurrencyLimit(settings.limitConcurrency, log, requestLog, meter) : null;
+  const tally = start.canary ? { answers: 0, errors: 0 } : null;
   const open: Open[] = [];
   let application: Application | null = null;
   let hooks: WorkerHooks | null = null;
@@ -122,7 +124,7 @@ function run(system: WorkerSystem, start: Start): Running {
     // A sync worker beats between requests only, so that timeout is its request timeout, as in gunicorn.
     if (isSync && traffic.inFlight > 0) return;
     const rss = limits.rss === Infinity ? 0 : system.memory();
-    tell({ type: "ticked", inFlight: traffic.inFlight, handled: traffic.handled, rss, at: system.now() });
+    tell({ type: "ticked", inFlight: traffic.inFlight, handled: traffic.handled, rss, ...(tally === null ? {} : { tally: { ...tally } }), at: system.now() });
   }
 
   function look(): void {
@@ -213,6 +215,10 @@ function run(system: WorkerSystem, start: Start): Running {
   async function load(): Promise<void> {
     try {
       const [loaded] = await Promise.all([start.hooks ? beginHooked() : beginPlain(), tryAdoption()]);
+      if (settings.warmup.length > 0 && start.breakage === undefined) {
+        const { warmUp } = await import("./warmup.ts");
+        await warmUp(loaded, { system, settings, log, multiprocess: start.multiprocess });
+      }
       application = loaded;
       if (settings.loopLag > 0) watchLoop(system, settings.loopLag * 1000, { inFlight, log });
       if (start.slot === 0 && start.generation === 1) for (const text of limitations(settings, loaded.kind)) log("warning", "limitation", { text });
@@ -266,7 +272,7 @@ function run(system: WorkerSystem, start: Start): Running {
     const door: Door = { inFlight: 0, closing: closing || isSync, madeUpHost: null };
     const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, register, metrics, requestHooks: hooks?.requests ?? null, multiprocess: start.multiprocess };
     const made = createHandler(application!, handling);
-    const attended = inFlight.attend(made.handler);
+    const attended = inFlight.attend(tally === null ? made.handler : tallied(made.handler, tally));
     const handler = concurrency === null ? attended : concurrency.guard(attended, traffic, door);
     const options = { ...made, handler, onError: refuse, keepAlive: settings.keepAlive };
     const served = descriptor === null

@@ -7,6 +7,7 @@ import { Steering } from "../control/steering.ts";
 import type { Fields, Level, Log } from "../logging/record.ts";
 import { Census } from "../metrics/census.ts";
 import type { Stats } from "../metrics/stats.ts";
+import { changes } from "../settings/changes.ts";
 import { type HookSource, NO_HOOKS } from "../settings/hooks.ts";
 import type { Settings } from "../settings/table.ts";
 import { step } from "./arbiter.ts";
@@ -15,6 +16,7 @@ import { bind } from "./bind.ts";
 import { type Generation, Generations, heldFor } from "./generations.ts";
 import { type Address, addressText, type Held, type Owner } from "./listener.ts";
 import type { Breakage, FromWorker } from "./message.ts";
+import { type Preflight, preflight } from "./preflight.ts";
 import type { ArbiterSystem, Child, Identity } from "./process.ts";
 import { type Call, type HookView, ServerHooks } from "./server_hooks.ts";
 import { ARBITER_SIGNALS } from "./signals.ts";
@@ -148,6 +150,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   const generationOf = new Map<number, number>();
   const census = new Census({ system, version: options.version, log });
   let candidate: Generation | null = null;
+  let flight: Preflight | null = null;
   let state: Arbiter = arbiter(limits(options.settings), { covers: opened.some((h) => h.mode === "slots"), daemon: options.settings.daemon }, system.now());
   let finish: (code: number) => void;
   const code = new Promise<number>((resolve) => (finish = resolve));
@@ -180,18 +183,18 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       state = after;
       census.ledger.note(before, next, effects);
       steering.note(after, effects);
-      if (candidate && after.reload?.phase === "booting") {
+      if (candidate && (after.reload?.phase === "checking" || after.reload?.phase === "booting")) {
         generations.add(after.reload.generation, candidate);
         candidate = null;
       }
-      if (after.target !== toldTarget && after.reload?.phase !== "reading") {
+      if (after.target !== toldTarget && after.reload?.phase !== "reading" && after.reload?.phase !== "checking") {
         hooks.resized(view(), toldTarget);
         toldTarget = after.target;
       }
       if (after.phase !== before.phase) hooks.halting();
       for (const effect of effects) carryOut(effect);
       if ((after.everServed && !before.everServed) || after.generation !== before.generation) options.onServing?.(generations.of(after.generation).settings);
-      if (after.reload !== before.reload || after.phase !== before.phase) generations.forget(after);
+      if (after.reload !== before.reload || after.phase !== before.phase || generations.count > 1) generations.forget(after);
     }
     stepping = false;
   }
@@ -217,6 +220,10 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         return children.forEach((child) => child.send({ type: "reopen-logs" }));
       case "read-configuration":
         return void reread();
+      case "preflight":
+        return fly(effect.generation);
+      case "end-preflight":
+        return flight?.end();
       case "show-error":
         for (const [id, child] of children) if (generationOf.get(id) === state.generation) child.send({ type: "show-error", breakage: effect.breakage });
         return;
@@ -238,7 +245,22 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     return inFlight === null ? fields : { ...fields, inFlight };
   }
 
-  function spawn({ id, slot, generation }: Extract<Effect, { type: "spawn" }>): void {
+  function fly(generation: number): void {
+    const { settings } = generations.of(generation);
+    const numWorkers = options.workers(settings);
+    flight = preflight(system, {
+      settings,
+      title: title("worker", settings),
+      surroundings: options.surroundings(settings, 0),
+      generation,
+      multiprocess: numWorkers > 1,
+      ...hooks.orderFor({ ...view(generation), numWorkers }),
+    });
+    if (flight.pid !== null) log("info", "preflight", { pid: flight.pid, generation });
+    void flight.outcome.then((breakage) => tell({ type: "preflighted", generation, breakage, at: system.now() }));
+  }
+
+  function spawn({ id, slot, generation, canary }: Extract<Effect, { type: "spawn" }>): void {
     const { settings } = generations.of(generation);
     generationOf.set(id, generation);
     const multiprocess = state.target > 1;
@@ -252,7 +274,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         metrics: settings.metrics,
         onMessage: (message) => {
           if (message.type !== "hello") return hear(id, message);
-          child.send({ type: "start", id, slot, generation, settings: steering.settingsFor(settings), multiprocess, ...order, ...breakageFor(generation) });
+          child.send({ type: "start", id, slot, generation, settings: steering.settingsFor(settings), multiprocess, ...order, ...breakageFor(generation), ...(canary ? { canary } : {}) });
           steering.started(child);
         },
         onExit: (ending) => {
@@ -309,7 +331,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       case "beat":
         hooks.counted(id, message.handled);
         if (message.report) census.heard(id, message.report);
-        return tell({ type: "beat", id, at });
+        return tell({ type: "beat", id, at, ...(message.tally === undefined ? {} : { tally: message.tally }) });
       case "full":
         return tell({ type: "filled", id, full: message.full, at });
       case "tired":
@@ -365,6 +387,8 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       { name: "onReload", args: [] },
     ]);
     if (reason !== null) return tell({ type: "refused", reason, at: system.now() });
+    const changed = changes(generations.of(state.generation).settings, found.settings);
+    if (changed.length > 0) log("info", "changes", { changes: changed.join("; ") });
     if (found.pending.length > 0) log("warning", "needs-restart", { settings: found.pending.join(", ") });
     const held = await rebind(found.settings);
     if (held === null) return tell({ type: "refused", reason: "an address could not be bound", at: system.now() });
@@ -375,20 +399,30 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       watch = watchFor(found.settings);
       watched = whatToWatch(found.settings);
     }
-    tell({ type: "configured", limits: limits(found.settings), at: system.now() });
+    tell({ type: "configured", limits: reloadLimits(found.settings, held), at: system.now() });
   }
 
   /** The sockets that the new settings ask for: those we hold already, and new ones. */
   async function rebind(settings: Settings): Promise<readonly Held[] | null> {
     const before = generations.of(state.generation);
     const mode = before.held.every((h) => h.mode === "reuse-port") ? "reuse-port" : holdMode(settings);
-    const kept = settings.bind.map((wanted, index) => heldFor(before, wanted, index));
+    const kept = settings.bind.map((wanted, index) => heldFor(before, wanted, index) ?? generations.heldAt(wanted));
     const fresh = settings.bind.filter((_, index) => !kept[index]);
     const bound = await bind(fresh, { backlog: settings.backlog, mode, ...access(options, settings) }, { system, log });
     if (bound === null) return null;
     if (bound.length > 0) log("info", "listening", { addresses: bound.map((h) => addressText(h.address)).join(","), pid: system.pid });
     const queue = [...bound];
     return kept.map((held) => held ?? queue.shift()!);
+  }
+
+  /** An address that the new workers do not serve is left to the old ones until the change: slot after slot, it would lose clients. */
+  function reloadLimits(settings: Settings, held: readonly Held[]): Limits {
+    const wanted = limits(settings);
+    const lost = generations.of(state.generation).held.find((h) => !held.includes(h));
+    if (wanted.maxSurge === undefined || lost === undefined) return wanted;
+    log("info", "rolling-surges", { address: addressText(lost.address) });
+    const { maxSurge: _, ...surging } = wanted;
+    return surging;
   }
 
   function limits(settings: Settings): Limits {
@@ -398,6 +432,10 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       bootTimeout: settings.bootTimeout * 1000,
       gracefulTimeout: settings.gracefulTimeout * 1000,
       development: settings.reload,
+      preflight: settings.preflight,
+      canary: settings.canary * 1000,
+      canaryErrors: settings.canaryErrors,
+      ...(settings.reloadStrategy === "rolling" ? { maxSurge: settings.maxSurge } : {}),
     };
   }
 }

@@ -11,7 +11,7 @@
  * 5. Told to abort, it answers whoever waits with 503 before it ends, if its loop still turns.
  */
 import type { EventName, Fields, Level } from "../logging/record.ts";
-import type { FromWorker } from "./message.ts";
+import type { FromWorker, Tally } from "./message.ts";
 import type { Millis, Signal } from "./process.ts";
 
 export type WorkerPhase = "starting" | "loading" | "serving" | "draining" | "closing" | "aborting" | "ended";
@@ -53,7 +53,7 @@ export type WorkerEvent =
     | { readonly type: "counted"; readonly full: boolean }
     /** It has handled as many requests as it should. */
     | { readonly type: "worn" }
-    | { readonly type: "ticked"; readonly inFlight: number; readonly handled: number; readonly rss: number }
+    | { readonly type: "ticked"; readonly inFlight: number; readonly handled: number; readonly rss: number; readonly tally?: Tally }
     | { readonly type: "closed" }
   );
 
@@ -182,7 +182,7 @@ function count(before: WorkerState, full: boolean): [WorkerState, WorkerEffect[]
 }
 
 function tick(before: WorkerState, event: Extract<WorkerEvent, { type: "ticked" }>): [WorkerState, WorkerEffect[]] {
-  const beat = report({ type: "beat", inFlight: event.inFlight, handled: event.handled });
+  const beat = report({ type: "beat", inFlight: event.inFlight, handled: event.handled, ...(event.tally === undefined ? {} : { tally: event.tally }) });
   const age = event.at - before.since;
   if (before.phase === "serving" && !before.tired) {
     const worn = wear(before, event, age);

@@ -7,6 +7,7 @@ import { parseEnvFile } from "./env_file.ts";
 import { type HookSource, NO_HOOKS } from "./hooks.ts";
 import { isGlob } from "../arbiter/glob.ts";
 import { parseTrusted } from "../arbiter/networks.ts";
+import { parseWarmup } from "../arbiter/warmup.ts";
 import type { Problem } from "./problem.ts";
 import { type Entry, resolve, type Resolved } from "./resolve.ts";
 import type { SettingName, Settings } from "./table.ts";
@@ -74,6 +75,7 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
     if (!reader.exists(absolute(settings.chdir, path))) problems.push(noExtraFile(absolute(settings.chdir, path), resolved.sources.reloadExtraFile));
   }
   problems.push(...trustProblems(settings.forwardedAllowIps, resolved.sources.forwardedAllowIps));
+  problems.push(...warmupProblems(settings.warmup, resolved.sources.warmup));
   if (settings.rootPath !== null && !/^(?:\/[^/?#]+)+$/.test(settings.rootPath)) problems.push(noMount(settings.rootPath, resolved.sources.rootPath));
   for (const { name, reason } of objections?.(settings) ?? []) {
     problems.push({ label: resolved.sources[name], kind: "value", message: `Cannot use ${resolved.sources[name]}: ${reason}` });
@@ -170,6 +172,17 @@ function trustProblems(items: readonly string[], label: string): Problem[] {
   return items.flatMap((item): Problem[] => {
     try {
       parseTrusted([item]);
+      return [];
+    } catch (error) {
+      return [{ label, kind: "value", message: `Cannot use ${label}: ${(error as SyntaxError).message}, got ${showWritten(item)}` }];
+    }
+  });
+}
+
+function warmupProblems(items: readonly string[], label: string): Problem[] {
+  return items.flatMap((item): Problem[] => {
+    try {
+      parseWarmup(item);
       return [];
     } catch (error) {
       return [{ label, kind: "value", message: `Cannot use ${label}: ${(error as SyntaxError).message}, got ${showWritten(item)}` }];

@@ -210,6 +210,44 @@ export const TABLE = {
       "File that reloads the workers too, besides the modules the application imports: a path or a pattern with *, ? and **, which match " +
       "no name that begins with a dot and do not enter node_modules. Give it several times for several; TSGI_RELOAD_EXTRA_FILE holds one a line.",
   },
+  warmup: {
+    kind: "texts", separator: "\n", default: [], section: "workers", applies: "reload", metavar: "REQUEST", shown: "none",
+    doc:
+      'Request that every new worker answers to itself before it is ready, such as "GET /healthz x5 =200": a method, a path, how often (x1 ' +
+      "without it), and the status it must have (below 500 without it). Another answer, or none within boot-timeout, fails the boot. Give it " +
+      "several times for several; TSGI_WARMUP holds one a line.",
+  },
+  preflight: {
+    kind: "boolean", default: true, section: "workers", applies: "reload",
+    doc:
+      "Loads, starts and warms up the application in one process that never serves before a reload boots several workers at once, and refuses " +
+      "the reload if that fails. A broken deploy then costs one process instead of one for each worker, and a good one the time of one more " +
+      "boot. It is left out where a reload boots a single worker first: that one shows as much.",
+  },
+  canary: {
+    kind: "seconds", min: 0, default: 0, section: "workers", applies: "reload",
+    doc:
+      "Time the first worker of a reload serves beside the old ones, in slot 0, before the others follow. If it ends, is silent, leaves an " +
+      "exception uncaught or answers with more 5xx than canary-errors, the reload is rolled back. 0 sends none ahead.",
+  },
+  canaryErrors: {
+    kind: "integer", min: 0, max: 100, default: 5, section: "workers", applies: "reload", metavar: "PERCENT",
+    doc:
+      "Percentage of the canary's answers that may be 5xx. It is looked at when canary is over, however few they are, and before that as " +
+      "soon as there are 100.",
+  },
+  reloadStrategy: {
+    kind: "choice", choices: ["surge", "rolling"], default: "surge", section: "workers", applies: "reload",
+    doc:
+      "How a reload replaces workers: surge boots all new ones beside the old and changes over at once, so it needs the memory of both; rolling " +
+      "changes over slot after slot, so old and new code answer side by side for a while and must get along with each other's data.",
+  },
+  maxSurge: {
+    kind: "integer", min: 1, default: 1, section: "workers", applies: "reload",
+    doc:
+      "Processes that a rolling reload may have beyond the number of workers. A worker that retires counts until it has gone, so long " +
+      "requests make the reload slow rather than the memory large.",
+  },
   chdir: {
     kind: "text", default: null, computed: true, shown: "the directory tsgi was started in", section: "mechanics", applies: "reload",
     metavar: "DIRECTORY",

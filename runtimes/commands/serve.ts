@@ -1,4 +1,5 @@
 /** The command `tsgi APP`: the arbiter, or a word about the settings. */
+import { realpathSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -71,6 +72,7 @@ async function command(options: LoadOptions, starter: Starter | null): Promise<n
 
 async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | null): Promise<number> {
   let { settings } = loaded;
+  directoryOf(settings);
   /** What stood in env-file when these settings were read. */
   const variables = new WeakMap<Settings, Loaded["variables"]>([[settings, loaded.variables]]);
   process.chdir(settings.chdir);
@@ -150,6 +152,7 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
     variables.set(found.settings, again.variables);
     giveLogs(found.settings);
     settings = found.settings;
+    directoryOf(settings);
     return { settings, pending: found.pending, hooks: again.hooks };
   }
 
@@ -243,10 +246,26 @@ function surroundings({ env }: LoadOptions, settings: Settings, slot: number, va
   const identity = identityOf(settings);
   return {
     env: Object.fromEntries(all.filter((pair): pair is [string, string] => pair[1] !== undefined)),
-    directory: settings.chdir,
-    appDirectory: resolve(settings.chdir, dirname(parseAppUri(settings.app!).module)),
+    directory: directoryOf(settings),
+    appDirectory: resolve(directoryOf(settings), dirname(parseAppUri(settings.app!).module)),
     ...(identity === undefined ? {} : { identity }),
   };
+}
+
+const directories = new WeakMap<Settings, string>();
+
+/** Where the working directory was when these settings were read: if it is a link such as `current`, old workers come back with old code. */
+function directoryOf(settings: Settings): string {
+  const known = directories.get(settings);
+  if (known !== undefined) return known;
+  let found = settings.chdir;
+  try {
+    found = realpathSync(settings.chdir);
+  } catch {
+    // It has gone: whoever starts a process there is told.
+  }
+  directories.set(settings, found);
+  return found;
 }
 
 function print(text: string): number {

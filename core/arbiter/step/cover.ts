@@ -1,5 +1,6 @@
 /** Every open slot has somebody who takes its connections. */
 import type { Millis } from "../process.ts";
+import { isCanary } from "./canary.ts";
 import { SILENT, type Worker } from "./state.ts";
 import { listen, type Turn, unlisten } from "./turn.ts";
 
@@ -24,7 +25,9 @@ function coverSlot(turn: Turn, slot: number): void {
   // A worker that is silent, full or not wanted any more will not be back at once; one that is gone or booting most often will.
   const owner = workers.find((w) => w.slot === slot && w.phase === "serving");
   if (!owner && slot < turn.arbiter.target && turn.at - bareSince < BARE) return;
-  const neighbour = leastBurdened(workers.filter((w) => w.slot !== slot && accepts(turn, w, w.slot)));
+  const able = workers.filter((w) => w.slot !== slot && accepts(turn, w, w.slot));
+  // Who is on trial gets more only if nobody else can take it.
+  const neighbour = leastBurdened(able.filter((w) => !isCanary(turn, w))) ?? leastBurdened(able);
   if (neighbour) {
     listen(turn, neighbour, slot);
     clothe(turn, slot);

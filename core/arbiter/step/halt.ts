@@ -10,6 +10,7 @@ export function halt(turn: Turn, order: { readonly quick: boolean; readonly exit
   const before = turn.arbiter.halt;
   if (before?.quick || (before && !order.quick)) return;
   if (before) log(turn, "info", "quick-shutdown", {});
+  if (turn.arbiter.reload?.phase === "checking") turn.effects.push({ type: "end-preflight" });
   turn.arbiter = {
     ...turn.arbiter,
     phase: "halting",

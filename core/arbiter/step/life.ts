@@ -1,6 +1,7 @@
 /** Workers come and go. */
 import type { Breakage } from "../message.ts";
 import type { Ending, Millis } from "../process.ts";
+import { isCanary } from "./canary.ts";
 import { halt } from "./halt.ts";
 import { abandonReload, becomeBroken } from "./reload.ts";
 import { type Failure, isAlive, type Worker } from "./state.ts";
@@ -51,6 +52,7 @@ export function leave(turn: Turn, id: number): void {
 export function tire(turn: Turn, id: number, faulty: boolean): void {
   const worker = find(turn, id);
   if (worker?.phase !== "serving" || worker.outgoing) return;
+  if (faulty && isCanary(turn, worker)) return abandonReload(turn, { reason: `the canary (pid:${worker.pid}) left an exception uncaught` });
   change(turn, id, { outgoing: true });
   if (faulty) countFailure(turn, worker);
 }
@@ -75,10 +77,10 @@ export function mourn(turn: Turn, worker: Worker, failure: Failure | null): void
   const { arbiter } = turn;
   if (arbiter.halt) return;
   if (arbiter.reload?.phase === "booting" && arbiter.reload.generation === worker.generation) {
-    return abandonReload(turn, breakageOf(worker, failure));
+    return abandonReload(turn, breakageOf(turn, worker, failure));
   }
   if (arbiter.limits.development && worker.phase === "booting" && worker.id < (arbiter.broken?.from ?? Infinity)) {
-    return becomeBroken(turn, breakageOf(worker, failure));
+    return becomeBroken(turn, breakageOf(turn, worker, failure));
   }
   if (failure && !arbiter.everServed) {
     const reason = failure.exitCode === 4 ? "App failed to load." : "Worker failed to boot.";
@@ -99,8 +101,11 @@ function report(turn: Turn, worker: Worker, ending: Ending): void {
   }
 }
 
-function breakageOf(worker: Worker, failure: Failure | null): Breakage {
-  if (failure === null) return { reason: `a new worker (pid:${worker.pid}) ended while it booted` };
+function breakageOf(turn: Turn, worker: Worker, failure: Failure | null): Breakage {
+  if (failure === null) {
+    if (worker.servingSince === null) return { reason: `a new worker (pid:${worker.pid}) ended while it booted` };
+    return { reason: `a new worker (pid:${worker.pid}) ${find(turn, worker.id)?.phase === "aborted" ? "was silent" : "ended"} while it served` };
+  }
   return { reason: failure.reason, ...(failure.stack === undefined ? {} : { stack: failure.stack }) };
 }
 

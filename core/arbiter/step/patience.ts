@@ -1,7 +1,8 @@
 /** Whom the arbiter waits for, and for how long. */
 import type { Millis } from "../process.ts";
+import { prolongTrial } from "./canary.ts";
 import { mourn } from "./life.ts";
-import type { Worker } from "./state.ts";
+import type { Limits, Worker } from "./state.ts";
 import { change, kill, log, murder, type Turn } from "./turn.ts";
 
 /** From ABRT to KILL. */
@@ -21,12 +22,18 @@ export function tick(turn: Turn): void {
 function forgive(turn: Turn, gap: Millis): void {
   const workers = turn.arbiter.workers.map((w) => ({ ...w, heard: turn.at, since: turn.at }));
   const halt = turn.arbiter.halt && { ...turn.arbiter.halt, since: turn.at };
-  turn.arbiter = { ...turn.arbiter, workers, halt, bare: {} };
+  turn.arbiter = { ...turn.arbiter, workers, halt, bare: {}, reload: prolongTrial(turn) };
   log(turn, "info", "woke", { seconds: gap / 1000 });
 }
 
+/** A new application may need a new configuration to boot in time. */
+function limitsOf(turn: Turn, worker: Worker): Limits {
+  const { reload, limits } = turn.arbiter;
+  return reload?.phase === "booting" && worker.generation === reload.generation ? reload.limits : limits;
+}
+
 function watch(turn: Turn, worker: Worker): void {
-  const { limits } = turn.arbiter;
+  const limits = limitsOf(turn, worker);
   const age = turn.at - worker.since;
   const silence = turn.at - worker.heard;
   switch (worker.phase) {

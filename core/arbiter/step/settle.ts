@@ -1,7 +1,9 @@
 /** What is, compared with what should be. */
 import type { Millis } from "../process.ts";
+import { isCanary, watchCanary } from "./canary.ts";
 import { coverSlots } from "./cover.ts";
 import { commitReload, concludeReload } from "./reload.ts";
+import { concludeRestoring, handOver, hasRoom, slotsInOrder } from "./rolling.ts";
 import { isAlive, type Worker } from "./state.ts";
 import { listen, retire, type Turn } from "./turn.ts";
 
@@ -9,11 +11,13 @@ import { listen, retire, type Turn } from "./turn.ts";
 const FAREWELL: Millis = 100;
 
 export function settle(turn: Turn): void {
+  watchCanary(turn);
   shrink(turn);
   grow(turn);
   admit(turn);
   relieve(turn);
   concludeReload(turn);
+  concludeRestoring(turn);
   if (turn.arbiter.covers) coverSlots(turn);
 }
 
@@ -28,12 +32,22 @@ function shrink(turn: Turn): void {
 
 function grow(turn: Turn): void {
   const { reload, target } = turn.arbiter;
-  const reloading = reload?.phase === "booting";
-  const generation = reloading ? reload.generation : turn.arbiter.generation;
+  if (reload?.phase !== "booting") return replace(turn, target);
+  const slots = reload.canary === undefined ? slotsInOrder(turn) : [0];
+  for (const slot of slots) if (!isTaken(turn, slot, reload.generation) && hasRoom(turn)) spawn(turn, slot, reload.generation);
+  if (reload.canary !== undefined) replace(turn, reload.targetBefore);
+}
+
+/** The serving generation fills its slots again. */
+function replace(turn: Turn, target: number): void {
+  const { generation } = turn.arbiter;
   for (let slot = 0; slot < target; slot++) {
-    const taken = turn.arbiter.workers.some((w) => w.slot === slot && w.generation === generation && isAlive(w) && !w.outgoing);
-    if (!taken && (reloading || (maySpawn(turn) && !hasJustLeft(turn, slot)))) spawn(turn, slot, generation);
+    if (!isTaken(turn, slot, generation) && hasRoom(turn) && maySpawn(turn) && !hasJustLeft(turn, slot)) spawn(turn, slot, generation);
   }
+}
+
+function isTaken(turn: Turn, slot: number, generation: number): boolean {
+  return turn.arbiter.workers.some((w) => w.slot === slot && w.generation === generation && isAlive(w) && !w.outgoing);
 }
 
 /** In a crash loop one worker at a time tries, after the pause. */
@@ -61,10 +75,13 @@ function spawn(turn: Turn, slot: number, generation: number): void {
     slots: Math.max(turn.arbiter.slots, slot + 1),
     workers: [...turn.arbiter.workers, worker],
   };
-  turn.effects.push({ type: "spawn", id, slot, generation });
+  turn.effects.push({ type: "spawn", id, slot, generation, ...(isCanary(turn, worker) ? { canary: true } : {}) });
 }
 
-/** Ready workers listen: at once, or, in a reload, when all of the new generation are ready; when all listen, it is done. */
+/**
+ * Ready workers listen: at once, or, in a reload that changes over at once, when all of the new generation are ready; when all listen, it
+ * is done.
+ */
 function admit(turn: Turn): void {
   const { reload } = turn.arbiter;
   if (reload?.phase !== "booting") {
@@ -72,9 +89,14 @@ function admit(turn: Turn): void {
     return;
   }
   const fresh = turn.arbiter.workers.filter((w) => w.generation === reload.generation && isAlive(w));
-  if (fresh.some((w) => w.phase === "spawning" || w.phase === "booting")) return;
+  const isRolling = reload.limits.maxSurge !== undefined;
+  const isFirst = reload.canary !== undefined;
+  if (!isRolling && !isFirst && fresh.some((w) => w.phase === "spawning" || w.phase === "booting")) return;
   for (const worker of fresh) if (worker.phase === "ready") listen(turn, worker, worker.slot);
-  if (fresh.length >= turn.arbiter.target && fresh.every((w) => w.phase === "serving")) {
+  if (isFirst) return;
+  if (isRolling) handOver(turn, reload);
+  const isServed = (slot: number) => fresh.some((w) => w.slot === slot);
+  if (fresh.every((w) => w.phase === "serving") && slotsInOrder(turn).every(isServed)) {
     commitReload(turn, reload);
     shrink(turn);
   }
@@ -83,7 +105,9 @@ function admit(turn: Turn): void {
 /** An outgoing worker goes when its successor listens. */
 function relieve(turn: Turn): void {
   for (const worker of turn.arbiter.workers) {
-    const successor = turn.arbiter.workers.some((w) => w.slot === worker.slot && w.phase === "serving" && !w.outgoing);
+    // Nobody goes for one that is on trial.
+    const mayFollow = (w: Worker) => w.phase === "serving" && !w.outgoing && (!isCanary(turn, w) || isCanary(turn, worker));
+    const successor = turn.arbiter.workers.some((w) => w.slot === worker.slot && mayFollow(w));
     if (worker.outgoing && successor) retire(turn, worker, "retired");
   }
 }

@@ -1,6 +1,6 @@
 /** What the arbiter knows, what can happen, and what it can order. */
 import type { EventName, Fields, Level } from "../../logging/record.ts";
-import type { Breakage } from "../message.ts";
+import type { Breakage, Tally } from "../message.ts";
 import type { Ending, Millis, Signal } from "../process.ts";
 
 /** A worker that beats twice a second and has not been heard for this long has its slot covered. */
@@ -14,6 +14,14 @@ export interface Limits {
   readonly gracefulTimeout: Millis;
   /** With --reload. */
   readonly development?: boolean;
+  /** Whether an application is tried in a process of its own before several workers boot it. */
+  readonly preflight?: boolean;
+  /** How long the first worker of a reload serves before the others follow. */
+  readonly canary?: Millis;
+  /** The percentage of the canary's answers that may be 5xx. */
+  readonly canaryErrors?: number;
+  /** In a rolling reload: how many processes there may be beyond the number of workers. Absent for all at once. */
+  readonly maxSurge?: number;
 }
 
 /**
@@ -42,6 +50,8 @@ export interface Worker {
   readonly left: boolean;
   readonly servingSince: Millis | null;
   readonly cause: Cause | null;
+  /** What it has answered so far, if it is a canary. */
+  readonly tally?: Tally;
 }
 
 export interface Failure {
@@ -52,9 +62,21 @@ export interface Failure {
 
 export type Reload =
   | { readonly phase: "reading" }
-  | { readonly phase: "booting"; readonly generation: number; readonly limits: Limits; readonly targetBefore: number }
+  /** The application is tried in a process that never serves. */
+  | { readonly phase: "checking"; readonly generation: number; readonly limits: Limits }
+  | Booting
   /** It holds: the old generation was told to go, and is not known to have stopped accepting yet. */
   | { readonly phase: "retiring" };
+
+/** Workers of the new generation boot, and in a rolling reload take over slot after slot. */
+export interface Booting {
+  readonly phase: "booting";
+  readonly generation: number;
+  readonly limits: Limits;
+  readonly targetBefore: number;
+  /** While the first worker has not proven itself: since when it serves, null before that. Absent if there is none or it holds. */
+  readonly canary?: { readonly since: Millis | null };
+}
 
 export interface Arbiter {
   readonly phase: "serving" | "halting" | "halted";
@@ -71,6 +93,8 @@ export interface Arbiter {
   readonly reload: Reload | null;
   /** A HUP came while a reload was under way: one more follows it. */
   readonly reloadAgain: boolean;
+  /** A rolling reload failed half-way, and its workers serve until those of the serving generation are back: at most so many surplus. */
+  readonly restoring: { readonly maxSurge: number } | null;
   readonly workers: readonly Worker[];
   readonly nextId: number;
   /** Slots opened so far; none is ever closed. */
@@ -96,7 +120,7 @@ export type ArbiterEvent =
     | { readonly type: "readied"; readonly id: number }
     | { readonly type: "failed"; readonly id: number; readonly exitCode: 3 | 4; readonly reason: string; readonly stack?: string }
     | { readonly type: "listening"; readonly id: number; readonly slot: number }
-    | { readonly type: "beat"; readonly id: number }
+    | { readonly type: "beat"; readonly id: number; readonly tally?: Tally }
     | { readonly type: "filled"; readonly id: number; readonly full: boolean }
     | { readonly type: "left"; readonly id: number }
     /** It goes on, but wants a successor; `faulty` if something in it broke. */
@@ -108,14 +132,20 @@ export type ArbiterEvent =
     | { readonly type: "changed"; readonly file: string }
     | { readonly type: "configured"; readonly limits: Limits }
     | { readonly type: "refused"; readonly reason: string }
+    /** The application of that generation was tried; null if it can be served. */
+    | { readonly type: "preflighted"; readonly generation: number; readonly breakage: Breakage | null }
   );
 
 export type Effect =
-  | { readonly type: "spawn"; readonly id: number; readonly slot: number; readonly generation: number }
+  /** A canary tells with its beats what it answers. */
+  | { readonly type: "spawn"; readonly id: number; readonly slot: number; readonly generation: number; readonly canary?: true }
   | { readonly type: "listen"; readonly id: number; readonly slot: number }
   | { readonly type: "unlisten"; readonly id: number; readonly slot: number }
   | { readonly type: "kill"; readonly id: number; readonly signal: Signal }
   | { readonly type: "read-configuration" }
+  /** Try the application in a process that never serves; or do not any more. */
+  | { readonly type: "preflight"; readonly generation: number }
+  | { readonly type: "end-preflight" }
   /** Every worker of the serving generation answers with a page about it from now on. */
   | { readonly type: "show-error"; readonly breakage: Breakage }
   /** Here and in every worker. */
@@ -137,6 +167,7 @@ export function arbiter(limits: Limits, options: { readonly covers: boolean; rea
     newest: 1,
     reload: null,
     reloadAgain: false,
+    restoring: null,
     workers: [],
     nextId: 1,
     slots: limits.workers,

@@ -31,7 +31,8 @@ test("step() has a story for every way a server lives and ends", () => {
   const names = readdirSync(directory).map((n) => n.replace(/\.txt$/, ""));
   const wanted = [
     "boot", "crash", "crash_loop", "silent_worker", "suspended_machine", "reload", "reload_that_fails", "grow", "shrink",
-    "graceful_stop", "second_term", "quick_stop", "app_cannot_load", "spawn_fails",
+    "graceful_stop", "second_term", "quick_stop", "app_cannot_load", "spawn_fails", "preflight_fails", "canary_fails", "canary_holds",
+    "warmup_fails", "rolling_reload", "rolling_reload_that_fails", "hang_up_while_rolling",
   ];
   assert.deepEqual(wanted.filter((w) => !names.includes(w)), []);
 });
@@ -86,6 +87,9 @@ function limitsOf(words: readonly string[]): Limits {
     bootTimeout: millis("boot-timeout", 60),
     gracefulTimeout: millis("graceful-timeout", 30),
     development: given.development === "yes",
+    preflight: given.preflight === "yes",
+    ...(given.canary === undefined ? {} : { canary: millis("canary", 0), canaryErrors: Number(given["canary-errors"] ?? 5) }),
+    ...(given["max-surge"] === undefined ? {} : { maxSurge: Number(given["max-surge"]) }),
   };
 }
 
@@ -103,8 +107,9 @@ function eventOf(type: string, words: readonly string[], at: number): ArbiterEve
       return { type, at, id, pid: Number(given.pid ?? 100 + id) };
     case "spawn-failed":
       return { type, at, id, reason };
-    case "readied":
     case "beat":
+      return { type, at, id, ...(given.answers === undefined ? {} : { tally: { answers: Number(given.answers), errors: Number(given.errors ?? 0) } }) };
+    case "readied":
     case "left":
       return { type, at, id };
     case "failed":
@@ -125,6 +130,8 @@ function eventOf(type: string, words: readonly string[], at: number): ArbiterEve
       return { type, at, limits: limitsOf(words) };
     case "refused":
       return { type, at, reason: words.join(" ") };
+    case "preflighted":
+      return { type, at, generation: Number(given.generation), breakage: reason === "" ? null : { reason } };
   }
   throw new Error(`Cannot tell what happened: no event is called ${type}`);
 }
@@ -132,7 +139,9 @@ function eventOf(type: string, words: readonly string[], at: number): ArbiterEve
 function effectText(effect: Effect): string {
   switch (effect.type) {
     case "spawn":
-      return `spawn ${effect.id} slot=${effect.slot} generation=${effect.generation}`;
+      return `spawn ${effect.id} slot=${effect.slot} generation=${effect.generation}${effect.canary ? " as canary" : ""}`;
+    case "preflight":
+      return `preflight generation=${effect.generation}`;
     case "listen":
     case "unlisten":
       return `${effect.type} ${effect.id} slot=${effect.slot}`;
@@ -144,6 +153,7 @@ function effectText(effect: Effect): string {
       return `exit ${effect.code}`;
     case "show-error":
       return `show-error ${effect.breakage.reason}`;
+    case "end-preflight":
     case "read-configuration":
     case "reopen-logs":
       return effect.type;
