@@ -14,6 +14,7 @@
  * 8. Nobody is killed twice for one thing, and every order to go has a deadline.
  * 9. In development (`--reload`), a changed file is a reload, and while the newest code cannot be served, answers say why: also at the
  *    first start, which nothing ends then.
+ * 10. An upgrade (USR2) takes nothing away: a new arbiter serves from the same sockets beside this one, and whoever is left has them.
  */
 import { conclude } from "./step/halt.ts";
 import { bear, becomeReady, becomeServing, cannotSpawn, failToBoot, leave, reap, tire } from "./step/life.ts";
@@ -23,6 +24,7 @@ import { abandonReload, beginGeneration, reloadChanged } from "./step/reload.ts"
 import { settle } from "./step/settle.ts";
 import type { Arbiter, ArbiterEvent, Effect } from "./step/state.ts";
 import { change, type Turn } from "./step/turn.ts";
+import { cannotUpgrade, outlive, promote, succeed } from "./step/upgrade.ts";
 
 /** One event in; the new state and what is to be done, in order. */
 export function step(before: Arbiter, event: ArbiterEvent): [Arbiter, Effect[]] {
@@ -71,5 +73,13 @@ function handle(turn: Turn, event: ArbiterEvent): void {
       return beginGeneration(turn, event.limits);
     case "refused":
       return abandonReload(turn, { reason: event.reason });
+    case "upgrade-started":
+      return succeed(turn, event.pid);
+    case "upgrade-failed":
+      return cannotUpgrade(turn, event.reason);
+    case "successor-exited":
+      return outlive(turn, event);
+    case "parent-exited":
+      return promote(turn);
   }
 }

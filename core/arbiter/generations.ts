@@ -33,13 +33,14 @@ export class Generations {
   }
 
   /** Drops what belongs to no generation any more: at the end of a reload, and at the end of all. */
-  forget({ generation, reload, phase }: Arbiter): void {
+  forget({ generation, reload, phase, successor }: Arbiter): void {
     const wanted = new Set([generation, reload?.phase === "booting" ? reload.generation : generation]);
     const held = this.#held();
     for (const number of this.#all.keys()) if (!wanted.has(number)) this.#all.delete(number);
     // At the end nobody new is let in; workers let go of their copies themselves.
     const kept = phase === "serving" ? this.#held() : new Set<Held>();
-    for (const one of held) if (!kept.has(one)) one.close();
+    // A new arbiter that lives from the same sockets keeps them.
+    for (const one of held) if (!kept.has(one)) successor === null ? one.close() : one.abandon();
   }
 
   #held(): Set<Held> {

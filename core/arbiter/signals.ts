@@ -27,7 +27,7 @@ export const SIGNALS: readonly SignalRow[] = [
     arbiter: "Opens the log files again, here and in all workers. On Deno it does nothing: send HUP.",
     worker: "Opens its log files again. On Deno it does nothing.",
   },
-  { signal: "USR2", arbiter: "The default action: it ends the arbiter.", worker: "Ignored." },
+  { signal: "USR2", arbiter: "Upgrade: starts the command line once more, which serves from the same sockets beside this server. See below.", worker: "Ignored." },
   {
     signal: "WINCH",
     arbiter: "Of a daemon only: graceful stop of all workers. The sockets stay, clients wait, and HUP brings the workers back. Otherwise ignored.",
@@ -38,5 +38,5 @@ export const SIGNALS: readonly SignalRow[] = [
 ];
 
 /** The signals the arbiter and a worker install handlers for. */
-export const ARBITER_SIGNALS: readonly Signal[] = ["TERM", "INT", "QUIT", "HUP", "TTIN", "TTOU", "USR1", "WINCH"];
+export const ARBITER_SIGNALS: readonly Signal[] = ["TERM", "INT", "QUIT", "HUP", "TTIN", "TTOU", "USR1", "USR2", "WINCH"];
 export const WORKER_SIGNALS: readonly Signal[] = ["TERM", "INT", "QUIT", "HUP", "TTIN", "TTOU", "ABRT", "USR1", "USR2", "WINCH"];

@@ -14,6 +14,7 @@ import type { Breakage, FromWorker } from "./message.ts";
 import type { ArbiterSystem, Child, Identity } from "./process.ts";
 import { type Call, type HookView, ServerHooks } from "./server_hooks.ts";
 import { ARBITER_SIGNALS } from "./signals.ts";
+import type { Upgrade } from "./upgrade.ts";
 
 const TICK = 250;
 
@@ -42,6 +43,8 @@ export interface SuperviseOptions {
   readonly onServing?: (settings: Settings) => void;
   /** A worker could not boot. */
   readonly onFailed?: (reason: string) => void;
+  /** How USR2 is carried out. */
+  readonly upgrade?: Upgrade;
   /** What the log says after the addresses: what does not work here. */
   readonly notes?: readonly string[];
 }
@@ -139,7 +142,12 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   const generations = new Generations({ settings: options.settings, held: opened, hooks: options.hooks ?? NO_HOOKS });
   const generationOf = new Map<number, number>();
   let candidate: Generation | null = null;
-  let state: Arbiter = arbiter(limits(options.settings), { covers: opened.some((h) => h.mode === "slots"), daemon: options.settings.daemon }, system.now());
+  let state: Arbiter = arbiter(limits(options.settings), {
+    covers: opened.some((h) => h.mode === "slots"),
+    daemon: options.settings.daemon,
+    slots: Math.max(...opened.map(slotsOf)),
+    parent: options.upgrade?.parent ?? null,
+  }, system.now());
   let finish: (code: number) => void;
   const code = new Promise<number>((resolve) => (finish = resolve));
   const waiting: ArbiterEvent[] = [];
@@ -148,7 +156,10 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   /** What nworkersChanged was told last. */
   let toldTarget = state.target;
   let watched = whatToWatch(options.settings);
-  const timer = system.every(TICK, () => tell({ type: "ticked", at: system.now() }));
+  const timer = system.every(TICK, () => {
+    tell({ type: "ticked", at: system.now() });
+    if (state.parent !== null && !options.upgrade?.parentLives()) tell({ type: "parent-exited", at: system.now() });
+  });
   return { code, tell };
 
   function tell(event: ArbiterEvent): void {
@@ -196,6 +207,10 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         return children.forEach((child) => child.send({ type: "reopen-logs" }));
       case "read-configuration":
         return void reread();
+      case "upgrade":
+        return void upgrade();
+      case "promote":
+        return options.upgrade?.promoted();
       case "show-error":
         for (const [id, child] of children) if (generationOf.get(id) === state.generation) child.send({ type: "show-error", breakage: effect.breakage });
         return;
@@ -219,7 +234,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     const order = hooks.orderFor(view(generation));
     try {
       const child = system.spawn({
-        title: title("worker", settings),
+        title: title("worker", settings, ` #${slot}`),
         runtime: settings.runtime,
         ...options.surroundings(settings, slot),
         watchdog: settings.watchdog,
@@ -318,6 +333,20 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     for (const worker of state.workers) for (const slot of worker.listens) sendListen(worker.id, slot);
   }
 
+  async function upgrade(): Promise<void> {
+    const failed = (reason: string) => tell({ type: "upgrade-failed", reason, at: system.now() });
+    if (options.upgrade === undefined) return failed("it is not possible here");
+    const reason = await hooks.must(view(), [{ name: "preExec", args: [] }]);
+    if (reason !== null) return failed(reason);
+    if (state.phase !== "serving") return failed("this master is to end");
+    try {
+      const pid = options.upgrade.start(generations.of(state.generation).held, (end) => tell({ type: "successor-exited", ...end, at: system.now() }));
+      tell({ type: "upgrade-started", pid, at: system.now() });
+    } catch (error) {
+      failed(reasonOf(error));
+    }
+  }
+
   async function reread(): Promise<void> {
     const found = await options.reread();
     if ("refused" in found) return tell({ type: "refused", reason: found.refused, at: system.now() });
@@ -367,6 +396,11 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   }
 }
 
+/** The slots that are open already: an upgrade inherits those of workers that it may not have. */
+function slotsOf(held: Held): number {
+  return held.slots ?? 0;
+}
+
 /** Sync workers share one socket, so that an idle one takes what a busy one cannot. */
 function holdMode(settings: Settings): "adopt" | "shared" {
   return settings.workerClass === "sync" ? "shared" : "adopt";
@@ -383,9 +417,9 @@ function whatToWatch({ reload, app, chdir, config, reloadEngine, reloadExtraFile
   return JSON.stringify(reload ? [app, chdir, config, reloadEngine, reloadExtraFile] : null);
 }
 
-/** What `ps` shows: `tsgi: master [NAME]`, `tsgi: worker [NAME]`. */
-export function title(role: "master" | "worker", settings: Settings): string {
-  return `tsgi: ${role} [${settings.name ?? settings.app}]`;
+/** What `ps` shows: `tsgi: master [NAME]`, and for the worker in slot 0 `tsgi: worker [NAME] #0`. */
+export function title(role: "master" | "worker", settings: Settings, which = ""): string {
+  return `tsgi: ${role} [${settings.name ?? settings.app}]${which}`;
 }
 
 function reasonOf(error: unknown): string {

@@ -25,6 +25,8 @@ export const MESSAGES = {
   "arbiter-booted": () => "Arbiter booted",
   dismissed: () => "graceful stop of workers",
   "winch-ignored": () => "SIGWINCH ignored. Not daemonized",
+  "upgrade-ignored": (f) => `USR2 signal ignored. ${f.who} exists.`,
+  promoted: () => "Master has been promoted.",
   // the arbiter, in its own
   "reuse-port": () =>
     "Workers bind by themselves (reuse-port): connections queued at a worker that leaves are lost unless net.ipv4.tcp_migrate_req=1",
@@ -36,6 +38,9 @@ export const MESSAGES = {
   "crash-loop": (f) => `Workers keep failing (${f.failures} in a row): the next one starts in ${seconds(f.seconds)}`,
   reloaded: (f) => `Reloaded: generation ${f.generation} serves with ${f.workers} ${f.workers === 1 ? "worker" : "workers"}`,
   "reload-failed": (f) => `Reload failed, generation ${f.generation} keeps serving: ${f.reason}`,
+  upgrading: (f) => `Upgrade: started a new master with pid: ${f.pid}`,
+  "upgrade-failed": (f) => `Upgrade failed, this master keeps serving: ${f.reason}`,
+  "upgrade-undone": (f) => `The new master (pid:${f.pid}) ended ${f.how}: this one keeps serving`,
   "file-changed": (f) => `Worker reloading: ${f.file} modified`,
   "reloader-on": () => "Reloader is on. Use in development only!",
   "cannot-watch": (f) => `Cannot watch ${f.path} (${f.reason}): ${f.instead}`,

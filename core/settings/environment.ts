@@ -27,7 +27,7 @@ export function fromEnvironment(env: Env): { readonly entries: readonly Entry[];
 }
 
 /** Ours, but not settings. */
-const OTHERS = new Set(["TSGI_WORKER", "TSGI_CMD_ARGS", "TSGI_WORKER_ID", "TSGI_IDENTITY", "TSGI_DAEMON_STATUS"]);
+const OTHERS = new Set(["TSGI_WORKER", "TSGI_CMD_ARGS", "TSGI_WORKER_ID", "TSGI_IDENTITY", "TSGI_DAEMON_STATUS", "TSGI_FD", "TSGI_PID"]);
 
 /**
  * A variable that is almost one of ours is taken for a slip; any other is left alone, because a Kubernetes service called "tsgi" puts

@@ -26,7 +26,7 @@ variable. They may be async, and are waited for.
 - **server** has \`pid\`, \`log\`, \`settings\`, \`addresses\` and, in the arbiter, \`numWorkers\`. **worker** has \`id\` (its slot), \`pid\`, \`age\`,
   \`generation\`, \`log\`, \`settings\` and \`requests\`. **log** has \`debug\`, \`info\`, \`warning\`, \`error\` and \`critical\`.
 - **Reload.** The new file's hooks come into force with the new generation; a worker that ends is reported to those it was started with.
-- gunicorn's \`pre_exec\` is not there, because USR2 is not; \`ssl_context\` neither.
+- gunicorn's \`ssl_context\` is not there.
 `;
 
 function hookPart(name: HookName): string {

@@ -17,12 +17,15 @@ import { workerCount } from "../../core/settings/resolve.ts";
 import { VERSION } from "../../core/version.ts";
 import { cpuCount } from "../cpus.ts";
 import { runtime } from "../current.ts";
-import { daemonize, findStarter, type Starter } from "../daemon.ts";
+import { daemonize, findStarter } from "../daemon.ts";
 import { ignoreUsr1 } from "../debugger.ts";
 import { configReader } from "../files.ts";
+import { findInheritance, type Inheritance } from "../inheritance.ts";
 import { type LogFile, openLogFile } from "../log_file.ts";
 import { createPidfile, type Pidfile } from "../pidfile.ts";
 import { arbiterSystem, wait } from "../process.ts";
+import { type Starter, writeStatus } from "../status.ts";
+import { upgradeIn } from "../upgrade.ts";
 import { giveLog, identityOf, logFiles, objections } from "../users.ts";
 import { watch } from "../watch.ts";
 
@@ -35,7 +38,13 @@ const WORKER = fileURLToPath(import.meta.url.replace(/commands\/serve(\.\w+)$/, 
 /** Serves what `argv` asks for, or tells about it; resolves with the exit code. */
 export async function run(argv: readonly string[]): Promise<number> {
   if (runtime.debugsOnUsr1) ignoreUsr1(); // Reading the configuration may take long.
-  const starter = findStarter();
+  let inheritance: Inheritance | null;
+  try {
+    inheritance = findInheritance();
+  } catch (error) {
+    return complain(null, `\nError: ${(error as Error).message}\n`);
+  }
+  const starter = inheritance ? writeStatus(inheritance.status) : findStarter();
   const options: LoadOptions = {
     argv,
     env: { ...process.env },
@@ -45,10 +54,10 @@ export async function run(argv: readonly string[]): Promise<number> {
     parseArgs: parseArgs as LoadOptions["parseArgs"],
     objections,
   };
-  return await command(options, starter);
+  return await command(options, starter, inheritance);
 }
 
-async function command(options: LoadOptions, starter: Starter | null): Promise<number> {
+async function command(options: LoadOptions, starter: Starter | null, inheritance: Inheritance | null): Promise<number> {
   const loaded = await loadSettings(options);
   if (loaded.command === "help") return print(helpText());
   if (loaded.command === "version") return print(versionText(VERSION));
@@ -60,10 +69,15 @@ async function command(options: LoadOptions, starter: Starter | null): Promise<n
   const system = arbiterSystem(WORKER);
   if (loaded.command === "check-config") return await check(system, loaded.settings, surroundings(options, loaded.settings, 0, loaded.variables));
   if (loaded.settings.daemon && starter === null) return await daemonize(loaded.settings);
-  return await serve(options, loaded, starter);
+  return await serve(options, loaded, { starter, inheritance });
 }
 
-async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | null): Promise<number> {
+interface Origin {
+  readonly starter: Starter | null;
+  readonly inheritance: Inheritance | null;
+}
+
+async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritance }: Origin): Promise<number> {
   let { settings } = loaded;
   /** What stood in env-file when these settings were read. */
   const variables = new WeakMap<Settings, Loaded["variables"]>([[settings, loaded.variables]]);
@@ -71,10 +85,12 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
   giveLogs(settings);
   let file = openErrorLog(settings);
   if (file.problem !== null) return complain(starter, `\nError: ${file.problem}\n`);
-  runtime.setTitle(title("master", settings));
+  /** As in gunicorn, what has a name is called `.2` until the arbiter before has gone. */
+  let suffix = inheritance ? ".2" : "";
+  runtime.setTitle(masterTitle());
   let pidfile: Pidfile | null;
   try {
-    pidfile = openPidfile(settings);
+    pidfile = openPidfile(settings, suffix);
   } catch (error) {
     return complain(starter, `\nError: ${(error as Error).message}\n`);
   }
@@ -88,7 +104,7 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
     told?.(...record);
   };
   log("debug", "configuration", { detail: printConfig(settings).trimEnd() });
-  const code = await supervise(arbiterSystem(WORKER), {
+  const code = await supervise(arbiterSystem(WORKER, inheritance), {
     version: VERSION,
     settings,
     hooks: loaded.hooks,
@@ -104,6 +120,7 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
     owner: identityOf,
     reopenLogs,
     onServing,
+    upgrade: upgradeIn({ inheritance, env: options.env, cwd: options.cwd, promoted }),
     onFailed: (reason) => starter?.complain(`\nError: ${reason}\n`),
     notes: runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? [NO_USR1] : [],
   });
@@ -131,6 +148,7 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
   /** A reload holds: what belongs to the arbiter itself follows. */
   function onServing(now: Settings): void {
     starter?.serving();
+    inheritance?.closeRest();
     if (now === loaded.settings) return;
     movePidfile(now);
     const path = errorLogPath(now);
@@ -138,10 +156,21 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
     write = logTo(now);
   }
 
+  /** The arbiter before has gone, and its names with it. */
+  function promoted(): void {
+    suffix = "";
+    movePidfile(settings);
+    runtime.setTitle(masterTitle());
+  }
+
+  function masterTitle(): string {
+    return title("master", { ...settings, name: `${settings.name ?? settings.app}${suffix}` });
+  }
+
   function movePidfile(now: Settings): void {
-    if (pidfilePath(now) === (pidfile?.path ?? null)) return;
+    if (pidfilePath(now, suffix) === (pidfile?.path ?? null)) return;
     try {
-      const next = openPidfile(now);
+      const next = openPidfile(now, suffix);
       pidfile?.remove();
       pidfile = next;
     } catch (error) {
@@ -188,13 +217,13 @@ function giveLogs(settings: Settings): void {
   if (owner) for (const path of logFiles(settings)) giveLog(path, owner);
 }
 
-function openPidfile(settings: Settings): Pidfile | null {
-  const path = pidfilePath(settings);
+function openPidfile(settings: Settings, suffix: string): Pidfile | null {
+  const path = pidfilePath(settings, suffix);
   return path === null ? null : createPidfile(path);
 }
 
-function pidfilePath({ pidfile, chdir }: Settings): string | null {
-  return pidfile === null ? null : resolve(chdir, pidfile);
+function pidfilePath({ pidfile, chdir }: Settings, suffix: string): string | null {
+  return pidfile === null ? null : resolve(chdir, pidfile) + suffix;
 }
 
 /** What a worker of these settings finds around it; `variables` are those of env-file. */

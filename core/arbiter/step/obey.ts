@@ -3,6 +3,7 @@ import type { Signal } from "../process.ts";
 import { halt } from "./halt.ts";
 import { hangUp } from "./reload.ts";
 import { log, type Turn } from "./turn.ts";
+import { upgrade } from "./upgrade.ts";
 
 export function obey(turn: Turn, signal: Signal): void {
   log(turn, "info", "handling-signal", { signal: signal.toLowerCase() });
@@ -18,6 +19,8 @@ export function obey(turn: Turn, signal: Signal): void {
     case "USR1":
       turn.effects.push({ type: "reopen-logs" });
       return;
+    case "USR2":
+      return upgrade(turn);
     case "WINCH":
       return dismiss(turn);
     case "TTIN":

@@ -73,6 +73,10 @@ export interface Arbiter {
   readonly reloadAgain: boolean;
   readonly workers: readonly Worker[];
   readonly nextId: number;
+  /** The new arbiter that USR2 started beside this one; its pid once it has one. */
+  readonly successor: { readonly pid: number | null } | null;
+  /** The old arbiter that started this one by USR2, for as long as it lives. */
+  readonly parent: number | null;
   /** Slots opened so far; none is ever closed. */
   readonly slots: number;
   /** Since when a slot has nobody who accepts. */
@@ -108,6 +112,11 @@ export type ArbiterEvent =
     | { readonly type: "changed"; readonly file: string }
     | { readonly type: "configured"; readonly limits: Limits }
     | { readonly type: "refused"; readonly reason: string }
+    | { readonly type: "upgrade-started"; readonly pid: number }
+    | { readonly type: "upgrade-failed"; readonly reason: string }
+    /** The new arbiter has gone; `reason` if it never served. */
+    | { readonly type: "successor-exited"; readonly ending: Ending; readonly reason: string | null }
+    | { readonly type: "parent-exited" }
   );
 
 export type Effect =
@@ -116,6 +125,10 @@ export type Effect =
   | { readonly type: "unlisten"; readonly id: number; readonly slot: number }
   | { readonly type: "kill"; readonly id: number; readonly signal: Signal }
   | { readonly type: "read-configuration" }
+  /** Start a new arbiter beside this one, with its sockets. */
+  | { readonly type: "upgrade" }
+  /** Take over the names of the old arbiter, which has gone. */
+  | { readonly type: "promote" }
   /** Every worker of the serving generation answers with a page about it from now on. */
   | { readonly type: "show-error"; readonly breakage: Breakage }
   /** Here and in every worker. */
@@ -124,8 +137,16 @@ export type Effect =
   | { readonly type: "log"; readonly level: Level; readonly event: EventName; readonly fields: Fields; readonly of?: number }
   | { readonly type: "exit"; readonly code: number };
 
+/** What else the first state depends on. `slots`: how many of them are open already; `parent`: the arbiter to take the place of. */
+export interface Origin {
+  readonly covers: boolean;
+  readonly daemon?: boolean;
+  readonly slots?: number;
+  readonly parent?: number | null;
+}
+
 /** The arbiter before its first event. */
-export function arbiter(limits: Limits, options: { readonly covers: boolean; readonly daemon?: boolean }, at: Millis): Arbiter {
+export function arbiter(limits: Limits, options: Origin, at: Millis): Arbiter {
   return {
     phase: "serving",
     halt: null,
@@ -139,7 +160,9 @@ export function arbiter(limits: Limits, options: { readonly covers: boolean; rea
     reloadAgain: false,
     workers: [],
     nextId: 1,
-    slots: limits.workers,
+    successor: null,
+    parent: options.parent ?? null,
+    slots: Math.max(limits.workers, options.slots ?? 0),
     bare: {},
     everServed: false,
     broken: null,

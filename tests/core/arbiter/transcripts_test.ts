@@ -31,7 +31,7 @@ test("step() has a story for every way a server lives and ends", () => {
   const names = readdirSync(directory).map((n) => n.replace(/\.txt$/, ""));
   const wanted = [
     "boot", "crash", "crash_loop", "silent_worker", "suspended_machine", "reload", "reload_that_fails", "grow", "shrink",
-    "graceful_stop", "second_term", "quick_stop", "app_cannot_load", "spawn_fails",
+    "graceful_stop", "second_term", "quick_stop", "app_cannot_load", "spawn_fails", "upgrade", "upgrade_promoted", "upgrade_rolled_back", "upgrade_that_fails",
   ];
   assert.deepEqual(wanted.filter((w) => !names.includes(w)), []);
 });
@@ -54,7 +54,7 @@ function retell(text: string): string {
     if (line === "" || line.startsWith("#")) continue;
     const [first = "", second = "", ...rest] = line.split(/\s+/);
     if (first === "limits") {
-      state = arbiter(limitsOf([second, ...rest]), { covers: !line.includes("covers=no"), daemon: line.includes("daemon=yes") }, 0);
+      state = arbiter(limitsOf([second, ...rest]), { covers: !line.includes("covers=no"), daemon: line.includes("daemon=yes"), ...origin(line) }, 0);
       continue;
     }
     if (first === "!phase") {
@@ -75,6 +75,13 @@ function retell(text: string): string {
     happen(eventOf(second, rest, now), line);
   }
   return lines.join("\n");
+}
+
+/** `slots=N` and `parent=PID` of an arbiter that takes another one's place. */
+function origin(line: string): { readonly slots?: number; readonly parent?: number } {
+  const slots = / slots=(\d+)/.exec(line)?.[1];
+  const parent = / parent=(\d+)/.exec(line)?.[1];
+  return { ...(slots ? { slots: Number(slots) } : {}), ...(parent ? { parent: Number(parent) } : {}) };
 }
 
 function limitsOf(words: readonly string[]): Limits {
@@ -124,7 +131,14 @@ function eventOf(type: string, words: readonly string[], at: number): ArbiterEve
     case "configured":
       return { type, at, limits: limitsOf(words) };
     case "refused":
+    case "upgrade-failed":
       return { type, at, reason: words.join(" ") };
+    case "upgrade-started":
+      return { type, at, pid: Number(given.pid) };
+    case "successor-exited":
+      return { type, at, ending: { code: given.code === undefined ? null : Number(given.code), signal: given.signal ?? null }, reason: reason === "" ? null : reason };
+    case "parent-exited":
+      return { type, at };
   }
   throw new Error(`Cannot tell what happened: no event is called ${type}`);
 }
@@ -146,6 +160,8 @@ function effectText(effect: Effect): string {
       return `show-error ${effect.breakage.reason}`;
     case "read-configuration":
     case "reopen-logs":
+    case "upgrade":
+    case "promote":
       return effect.type;
   }
 }
