@@ -340,10 +340,10 @@ interface Logs {
   readonly access: LogTarget | null;
 }
 
-function openLogs(system: WorkerSystem, { settings, id }: Start): Logs {
+function openLogs(system: WorkerSystem, { settings, id, slot }: Start): Logs {
   const errors = system.openLog(settings.errorLogfile ?? "-", "errors");
   const access = settings.accessLogfile === null ? null : system.openLog(settings.accessLogfile, "access");
-  const log = createLogger({ level: settings.logLevel, format: settings.logFormat, pid: system.pid, worker: id, write: (line) => errors.write(line) });
+  const log = createLogger({ level: settings.logLevel, format: settings.logFormat, pid: system.pid, worker: id, workerId: slot, write: (line) => errors.write(line) });
   return { log, errors, access };
 }
 

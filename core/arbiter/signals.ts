@@ -20,7 +20,7 @@ export const SIGNALS: readonly SignalRow[] = [
     arbiter: "Reload: new configuration and new workers, and only when they are ready the old ones go. Log files are opened again, by everybody, even if the reload fails.",
     worker: "Ignored.",
   },
-  { signal: "TTIN", arbiter: "One worker more.", worker: "Ignored." },
+  { signal: "TTIN", arbiter: "One worker more, up to max-workers.", worker: "Ignored." },
   { signal: "TTOU", arbiter: "One worker less, but never less than one.", worker: "Ignored." },
   {
     signal: "USR1",

@@ -30,6 +30,8 @@ export interface SuperviseOptions {
   readonly hooks?: HookSource;
   /** The number of workers that the settings ask for on this machine. */
   readonly workers: (settings: Settings) => number;
+  /** How many there may be at most. */
+  readonly mostWorkers?: (settings: Settings) => number;
   /** Reads the configuration again. `pending` names what changed but takes effect at the next start only. */
   readonly reread: () => Promise<Reread>;
   readonly log: Log;
@@ -388,6 +390,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   function limits(settings: Settings): Limits {
     return {
       workers: options.workers(settings),
+      ...(options.mostWorkers === undefined ? {} : { maxWorkers: options.mostWorkers(settings) }),
       timeout: settings.timeout * 1000,
       bootTimeout: settings.bootTimeout * 1000,
       gracefulTimeout: settings.gracefulTimeout * 1000,

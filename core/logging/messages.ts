@@ -34,6 +34,7 @@ export const MESSAGES = {
   woke: (f) => `Woke up after ${seconds(f.seconds)}: nobody is murdered for that silence`,
   "boot-timeout": (f) => `WORKER BOOT TIMEOUT (pid:${f.pid}): not ready within ${seconds(f.seconds)}`,
   overdue: (f) => `Worker (pid:${f.pid}) did not finish within ${seconds(f.seconds)}`,
+  "enough-workers": (f) => `SIGTTIN ignored: ${f.workers} workers are as many as max-workers allows`,
   "spawn-failed": (f) => `Cannot start a worker: ${f.reason}`,
   "crash-loop": (f) => `Workers keep failing (${f.failures} in a row): the next one starts in ${seconds(f.seconds)}`,
   reloaded: (f) => `Reloaded: generation ${f.generation} serves with ${f.workers} ${f.workers === 1 ? "worker" : "workers"}`,

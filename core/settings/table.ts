@@ -101,6 +101,10 @@ export const TABLE = {
     fallback: { variable: "WEB_CONCURRENCY", prefix: "" },
     doc: "Worker processes that serve. One worker fills one CPU: auto starts one for each this process may use, container limits included.",
   },
+  maxWorkers: {
+    kind: "integer", min: 0, default: 0, section: "workers", applies: "reload", shown: "0: four for each CPU or twice workers, whichever is more",
+    doc: "Workers beyond which TTIN adds none, and workers=auto starts none, so that a storm of signals cannot fill the machine. The log says when it holds one back.",
+  },
   workerClass: {
     kind: "choice", choices: ["async", "sync"], default: "async", section: "workers", short: "k", applies: "reload",
     doc:
@@ -297,11 +301,11 @@ export const TABLE = {
   },
   logFormat: {
     kind: "choice", choices: ["text", "json"], default: "text", section: "logging", applies: "reload",
-    doc: "Form of the error log: text writes gunicorn's lines, json one object a line, which no logged value can forge.",
+    doc: "Form of the error log: text writes gunicorn's lines, json one object a line, which no logged value can forge; what a worker writes has its TSGI_WORKER_ID as workerId.",
   },
   name: {
     kind: "text", default: null, section: "naming", short: "n", applies: "reload", shown: "the application as given",
-    doc: "Name that ps shows in brackets after tsgi: master and tsgi: worker, to tell several servers apart.",
+    doc: "Name that ps shows in brackets after tsgi: master and tsgi: worker, to tell several servers apart. After a worker's it shows #0, #1 and so on, the TSGI_WORKER_ID in that worker's environment, which its successor has too.",
   },
   checkConfig: {
     kind: "command", section: "commands",

@@ -13,7 +13,7 @@ import { exitCode, problemsText } from "../../core/settings/problem.ts";
 import { reloaded } from "../../core/settings/reload.ts";
 import type { Settings } from "../../core/settings/table.ts";
 import { helpText, printConfig, versionText } from "../../core/settings/usage.ts";
-import { workerCount } from "../../core/settings/resolve.ts";
+import { mostWorkers, workerCount } from "../../core/settings/resolve.ts";
 import { VERSION } from "../../core/version.ts";
 import { cpuCount } from "../cpus.ts";
 import { runtime } from "../current.ts";
@@ -109,6 +109,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     settings,
     hooks: loaded.hooks,
     workers: (s) => workerCount(s, cpuCount()),
+    mostWorkers: (s) => mostWorkers(s, cpuCount()),
     reread,
     log,
     watch: (s, changed) => watch({ settings: s, log, changed }),

@@ -24,7 +24,7 @@ export function obey(turn: Turn, signal: Signal): void {
     case "WINCH":
       return dismiss(turn);
     case "TTIN":
-      return resize(turn, turn.arbiter.target + 1);
+      return grow(turn);
     case "TTOU":
       // After WINCH there are none, and one less is none too.
       return resize(turn, Math.min(turn.arbiter.target, Math.max(1, turn.arbiter.target - 1)));
@@ -36,6 +36,12 @@ function dismiss(turn: Turn): void {
   if (!turn.arbiter.daemon) return log(turn, "debug", "winch-ignored", {});
   log(turn, "info", "dismissed", {});
   resize(turn, 0);
+}
+
+function grow(turn: Turn): void {
+  const { target, limits } = turn.arbiter;
+  if (target < (limits.maxWorkers ?? Infinity)) resize(turn, target + 1);
+  else log(turn, "warning", "enough-workers", { workers: target });
 }
 
 function resize(turn: Turn, target: number): void {

@@ -9,6 +9,8 @@ export const SILENT: Millis = 1000;
 /** The settings that decide, in milliseconds; 0 turns a limit off. */
 export interface Limits {
   readonly workers: number;
+  /** How many TTIN may bring it to; no bound if absent. */
+  readonly maxWorkers?: number;
   readonly timeout: Millis;
   readonly bootTimeout: Millis;
   readonly gracefulTimeout: Millis;

@@ -89,6 +89,7 @@ function limitsOf(words: readonly string[]): Limits {
   const millis = (key: string, fallback: number) => Number(given[key] ?? fallback) * 1000;
   return {
     workers: Number(given.workers ?? 1),
+    ...(given["max-workers"] === undefined ? {} : { maxWorkers: Number(given["max-workers"]) }),
     timeout: millis("timeout", 30),
     bootTimeout: millis("boot-timeout", 60),
     gracefulTimeout: millis("graceful-timeout", 30),
