@@ -66,7 +66,7 @@ function handle(turn: Turn, event: ArbiterEvent): void {
       turn.arbiter = { ...turn.arbiter, covers: false };
       return;
     case "exited":
-      return reap(turn, event.id, event.ending);
+      return reap(turn, event.id, event);
     case "changed":
       return reloadChanged(turn, event.file);
     case "configured":

@@ -45,6 +45,8 @@ export interface SuperviseOptions {
   readonly onServing?: (settings: Settings) => void;
   /** A worker could not boot. */
   readonly onFailed?: (reason: string) => void;
+  /** How often the kernel has ended a process for want of memory; null where nobody tells. */
+  readonly oomKills?: () => number | null;
   /** How USR2 is carried out. */
   readonly upgrade?: Upgrade;
   /** What the log says after the addresses: what does not work here. */
@@ -158,6 +160,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   /** What nworkersChanged was told last. */
   let toldTarget = state.target;
   let watched = whatToWatch(options.settings);
+  let killsBefore = options.oomKills?.() ?? null;
   const timer = system.every(TICK, () => {
     tell({ type: "ticked", at: system.now() });
     if (state.parent !== null && !options.upgrade?.parentLives()) tell({ type: "parent-exited", at: system.now() });
@@ -248,7 +251,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
           children.delete(id);
           generationOf.delete(id);
           hooks.childExit(view(), id, ending);
-          tell({ type: "exited", id, ending, at: system.now() });
+          tell({ type: "exited", id, ending, ...(ending.signal === "SIGKILL" && isOutOfMemory() ? { outOfMemory: true } : {}), at: system.now() });
         },
       });
       children.set(id, child);
@@ -258,6 +261,15 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       hooks.unborn(id);
       tell({ type: "spawn-failed", id, reason: reasonOf(error), at: system.now() });
     }
+  }
+
+  /** Whether the kernel has ended somebody for want of memory since we looked last. */
+  function isOutOfMemory(): boolean {
+    const kills = options.oomKills?.() ?? null;
+    const more = kills !== null && killsBefore !== null && kills > killsBefore;
+    // Of several that die at once, each is reported by itself.
+    if (kills !== null) killsBefore = more ? killsBefore! + 1 : kills;
+    return more;
   }
 
   /** Its preFork did not let it be, or the server is to end and nobody waits for it: then it is as good as gone. */

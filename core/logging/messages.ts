@@ -83,6 +83,7 @@ export const MESSAGES = {
 function because(cause: unknown): string {
   if (cause === "silent") return " It was silent too long.";
   if (cause === "boot-timeout") return " It did not boot in time.";
+  if (cause === "out-of-memory") return " Out of memory.";
   if (cause === "overdue") return " It did not finish in time.";
   return "";
 }

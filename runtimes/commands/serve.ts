@@ -22,6 +22,7 @@ import { ignoreUsr1 } from "../debugger.ts";
 import { configReader } from "../files.ts";
 import { findInheritance, type Inheritance } from "../inheritance.ts";
 import { type LogFile, openLogFile } from "../log_file.ts";
+import { oomKills } from "../out_of_memory.ts";
 import { createPidfile, type Pidfile } from "../pidfile.ts";
 import { arbiterSystem, wait } from "../process.ts";
 import { type Starter, writeStatus } from "../status.ts";
@@ -121,6 +122,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     owner: identityOf,
     reopenLogs,
     onServing,
+    oomKills,
     upgrade: upgradeIn({ inheritance, env: options.env, cwd: options.cwd, promoted }),
     onFailed: (reason) => starter?.complain(`\nError: ${reason}\n`),
     notes: runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? [NO_USR1] : [],

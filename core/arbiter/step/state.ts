@@ -109,7 +109,8 @@ export type ArbiterEvent =
     | { readonly type: "tired"; readonly id: number; readonly faulty: boolean }
     /** Sockets cannot be handed over after all. */
     | { readonly type: "fell-back" }
-    | { readonly type: "exited"; readonly id: number; readonly ending: Ending }
+    /** `outOfMemory`: the kernel says that it ended somebody for want of memory meanwhile. */
+    | { readonly type: "exited"; readonly id: number; readonly ending: Ending; readonly outOfMemory?: boolean }
     /** With --reload: what is served was changed on disk. */
     | { readonly type: "changed"; readonly file: string }
     | { readonly type: "configured"; readonly limits: Limits }

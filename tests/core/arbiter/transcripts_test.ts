@@ -126,7 +126,7 @@ function eventOf(type: string, words: readonly string[], at: number): ArbiterEve
     case "filled":
       return { type, at, id, full: given.full === "yes" };
     case "exited":
-      return { type, at, id, ending: { code: given.code === undefined ? null : Number(given.code), signal: given.signal ?? null } };
+      return { type, at, id, ending: { code: given.code === undefined ? null : Number(given.code), signal: given.signal ?? null }, ...(given.oom === "yes" ? { outOfMemory: true } : {}) };
     case "changed":
       return { type, at, file: words[0]! };
     case "configured":
