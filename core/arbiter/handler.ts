@@ -73,7 +73,7 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
   let flowing = 0;
   const trusted = parseTrusted(settings.forwardedAllowIps);
   const gateway = createGateway(app, {
-    server: forwardedServer(serverInfo(address, multiprocess), trusted),
+    server: forwardedServer(serverInfo(address, multiprocess), trusted, settings.secureSchemeHeaders),
     scheme: "http",
     scriptName: settings.rootPath ?? "",
     underscoreHeaders: settings.headerMap === "dangerous" ? "allow" : settings.headerMap,

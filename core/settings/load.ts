@@ -70,6 +70,7 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
     if (!reader.exists(absolute(settings.chdir, path))) problems.push(noExtraFile(absolute(settings.chdir, path), resolved.sources.reloadExtraFile));
   }
   problems.push(...trustProblems(settings.forwardedAllowIps, resolved.sources.forwardedAllowIps));
+  problems.push(...headerProblems(settings.secureSchemeHeaders, resolved.sources.secureSchemeHeaders));
   if (settings.rootPath !== null && !/^(?:\/[^/?#]+)+$/.test(settings.rootPath)) problems.push(noMount(settings.rootPath, resolved.sources.rootPath));
   if (settings.maxWorkers > 0 && typeof settings.workers === "number" && settings.workers > settings.maxWorkers) {
     const message = `Cannot use ${resolved.sources.workers}: ${settings.workers} are more than max-workers allows (${settings.maxWorkers} from ${resolved.sources.maxWorkers})`;
@@ -174,6 +175,14 @@ function trustProblems(items: readonly string[], label: string): Problem[] {
     } catch (error) {
       return [{ label, kind: "value", message: `Cannot use ${label}: ${(error as SyntaxError).message}, got ${showWritten(item)}` }];
     }
+  });
+}
+
+function headerProblems(headers: Readonly<Record<string, string>>, label: string): Problem[] {
+  return Object.entries(headers).flatMap(([name, value]): Problem[] => {
+    const wrong = !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) ? `expected names of headers, got ${showWritten(name)}`
+      : value.trim() !== value || value === "" ? `expected the value of ${name} that means https, got ${showWritten(value)}` : null;
+    return wrong === null ? [] : [{ label, kind: "value", message: `Cannot use ${label}: ${wrong}` }];
   });
 }
 

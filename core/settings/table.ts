@@ -41,6 +41,8 @@ interface Setting extends Common {
   readonly positional?: true;
   /** Read from the command line and TSGI_CMD_ARGS only. */
   readonly commandLineOnly?: true;
+  /** Written in a config file only: there is no flag and no variable. */
+  readonly configFileOnly?: true;
   /** A variable that platforms set for every server, weaker than our own; `prefix` makes a value for this setting from it. */
   readonly fallback?: { readonly variable: string; readonly prefix: string };
 }
@@ -62,7 +64,12 @@ export type AddressesRow = Setting & { readonly kind: "addresses"; readonly defa
 export type TextsRow = Setting & { readonly kind: "texts"; readonly separator: "," | "\n"; readonly default: readonly string[] };
 /** A file mode mask: octal as 022 or 0o22, hexadecimal as 0x12, decimal as 18. */
 export type MaskRow = Setting & { readonly kind: "mask"; readonly default: number };
-export type PairsRow = Setting & { readonly kind: "pairs"; readonly default: Readonly<Record<string, string>> };
+export type PairsRow = Setting & {
+  readonly kind: "pairs";
+  /** What a key is, if not a variable. */
+  readonly of?: string;
+  readonly default: Readonly<Record<string, string>>;
+};
 export type CommandRow = Common & { readonly kind: "command" };
 export type SettingRow = TextRow | IntegerRow | SecondsRow | BooleanRow | ChoiceRow | AddressesRow | TextsRow | MaskRow | PairsRow;
 export type Row = SettingRow | CommandRow;
@@ -269,9 +276,16 @@ export const TABLE = {
     kind: "texts", separator: ",", default: ["127.0.0.1", "::1"], section: "mechanics", applies: "reload", metavar: "ADDRESS",
     fallback: { variable: "FORWARDED_ALLOW_IPS", prefix: "" },
     doc:
-      "Proxies that are believed when X-Forwarded-Proto (or -Protocol, or -Ssl) says that a client came by https: addresses, networks such " +
+      "Proxies that are believed when a header of secureSchemeHeaders, such as X-Forwarded-Proto, says that a client came by https: addresses, networks such " +
       "as 10.0.0.0/8, unix: for all that comes over a unix socket, * for everybody. It decides tsgi.url_scheme of TSGI applications; who " +
       "trusts too many lets clients lie about it.",
+  },
+  secureSchemeHeaders: {
+    kind: "pairs", of: "header", default: { "X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on" },
+    section: "mechanics", applies: "reload", configFileOnly: true,
+    doc:
+      "Headers by which a proxy of forwarded-allow-ips says that its client came by https, each with the value that means it; any other value " +
+      "means http. If they contradict each other, none is believed.",
   },
   headerMap: {
     kind: "choice", choices: ["drop", "refuse", "dangerous"], default: "drop", section: "mechanics", applies: "reload",

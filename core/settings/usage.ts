@@ -8,7 +8,7 @@ import { metavarOf, showValue } from "./value.ts";
 export function helpText(): string {
   const lines = [USAGE, "", ...wrap("Serves a TSGI or Fetch application from supervised worker processes. APP is FILE, or FILE:NAME.", 0)];
   for (const [section, title] of Object.entries(SECTIONS)) {
-    const names = NAMES.filter((name) => TABLE[name].section === section && !("positional" in TABLE[name]));
+    const names = NAMES.filter((name) => TABLE[name].section === section && !("positional" in TABLE[name]) && !("configFileOnly" in TABLE[name]));
     lines.push("", `${title}:`, ...names.flatMap(helpLines));
   }
   lines.push("", ...wrap(LAST, 0));

@@ -56,3 +56,14 @@ test("tsgi --root-path mounts the application, and --header-map decides about un
   await serving(["--header-map", "refuse"], (ask) => assert.equal(ask("/", ...STATUS, "-H", "X_User: eve"), "400"));
   await serving(["--header-map", "dangerous"], (ask) => assert.equal(ask("/", "-H", "X_User: eve"), '["http",null,"","/","eve"]'));
 });
+
+test("tsgi believes the headers of secureSchemeHeaders, and no others", async () => {
+  await withFolder({ "app.ts": APP, "tsgi.config.ts": 'export default { app: "app.ts", bind: "127.0.0.1:0", secureSchemeHeaders: { "X-Scheme": "tls" } };' }, async (folder) => {
+    await withServer({ args: [], cwd: folder }, async (server) => {
+      const url = `http://127.0.0.1:${await server.port()}/`;
+      assert.equal(curl("-H", "X-Scheme: tls", url), '["https","on","","/",null]');
+      assert.equal(curl("-H", "X-Scheme: other", url), '["http",null,"","/",null]');
+      assert.equal(curl(...HTTPS, url), '["http",null,"","/",null]');
+    });
+  });
+});
