@@ -70,6 +70,7 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
     if (!reader.exists(absolute(settings.chdir, path))) problems.push(noExtraFile(absolute(settings.chdir, path), resolved.sources.reloadExtraFile));
   }
   problems.push(...trustProblems(settings.forwardedAllowIps, resolved.sources.forwardedAllowIps));
+  problems.push(...nameProblems(settings.forwarderHeaders, resolved.sources.forwarderHeaders));
   problems.push(...headerProblems(settings.secureSchemeHeaders, resolved.sources.secureSchemeHeaders));
   if (settings.rootPath !== null && !/^(?:\/[^/?#]+)+$/.test(settings.rootPath)) problems.push(noMount(settings.rootPath, resolved.sources.rootPath));
   if (settings.maxWorkers > 0 && typeof settings.workers === "number" && settings.workers > settings.maxWorkers) {
@@ -175,6 +176,14 @@ function trustProblems(items: readonly string[], label: string): Problem[] {
     } catch (error) {
       return [{ label, kind: "value", message: `Cannot use ${label}: ${(error as SyntaxError).message}, got ${showWritten(item)}` }];
     }
+  });
+}
+
+function nameProblems(names: readonly string[], label: string): Problem[] {
+  return names.flatMap((name): Problem[] => {
+    const fits = /^\w*_\w*$/.test(name) && !/^content_(?:type|length)$/i.test(name);
+    const message = `Cannot use ${label}: expected names of headers with _ such as REMOTE_USER or SCRIPT_NAME, got ${showWritten(name)}`;
+    return fits ? [] : [{ label, kind: "value", message }];
   });
 }
 

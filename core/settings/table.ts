@@ -287,6 +287,13 @@ export const TABLE = {
       "Headers by which a proxy of forwarded-allow-ips says that its client came by https, each with the value that means it; any other value " +
       "means http. If they contradict each other, none is believed.",
   },
+  forwarderHeaders: {
+    kind: "texts", separator: ",", default: [], section: "mechanics", applies: "reload", metavar: "NAME", shown: "none",
+    doc:
+      "Names with _ of headers that a proxy of forwarded-allow-ips may set whatever header-map says: REMOTE_USER becomes HTTP_REMOTE_USER, which " +
+      "nothing else can set then, and SCRIPT_NAME moves from PATH_INFO to SCRIPT_NAME, with 404 for what is not below it. The proxy must " +
+      "keep clients from sending them. gunicorn believes SCRIPT_NAME and PATH_INFO unasked.",
+  },
   headerMap: {
     kind: "choice", choices: ["drop", "refuse", "dangerous"], default: "drop", section: "mechanics", applies: "reload",
     doc:

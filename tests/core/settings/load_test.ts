@@ -254,3 +254,12 @@ test("loadSettings() takes secureSchemeHeaders from a config file only, and refu
   assert.deepEqual(await messages({}, ["app.ts", "--secure-scheme-headers=X=1"]), [`Cannot use --secure-scheme-headers: ${only}`]);
   assert.deepEqual(await messages({}, ["app.ts"], { TSGI_SECURE_SCHEME_HEADERS: "X=1" }), [`Cannot use TSGI_SECURE_SCHEME_HEADERS: ${only}`]);
 });
+
+test("loadSettings() refuses forwarder-headers that name none with _", async () => {
+  await inPlace({}, async ({ load }) => {
+    assert.deepEqual((await load(["app.ts", "--forwarder-headers", "REMOTE_USER,script_name"])).settings.forwarderHeaders, ["REMOTE_USER", "script_name"]);
+    const expected = "expected names of headers with _ such as REMOTE_USER or SCRIPT_NAME";
+    const { problems } = await load(["app.ts", "--forwarder-headers", "REMOTE-USER,CONTENT_LENGTH,*"]);
+    assert.deepEqual(problems.map((problem) => problem.message), ["REMOTE-USER", "CONTENT_LENGTH", "*"].map((got) => `Cannot use --forwarder-headers: ${expected}, got "${got}"`));
+  });
+});

@@ -13,7 +13,7 @@ import { UNSUPPORTED, whyUnsupported } from "../../../core/settings/unsupported.
 const MUST =
   "config wsgi_app bind backlog workers worker_class worker_connections max_requests max_requests_jitter timeout graceful_timeout keepalive " +
   "asgi_lifespan reload reload_extra_files check_config print_config reuse_port chdir daemon raw_env pidfile user group umask " +
-  "secure_scheme_headers forwarded_allow_ips header_map root_path accesslog access_log_format errorlog loglevel capture_output proc_name " +
+  "secure_scheme_headers forwarded_allow_ips forwarder_headers header_map root_path accesslog access_log_format errorlog loglevel capture_output proc_name " +
   "default_proc_name on_starting on_reload when_ready pre_fork post_fork post_worker_init worker_int worker_abort pre_exec pre_request " +
   "post_request child_exit worker_exit nworkers_changed on_exit";
 
