@@ -9,6 +9,7 @@ import { closeDescriptor, createChannel, handDescriptors } from "./descriptor_ch
 import { ignoreUsr1 } from "./debugger.ts";
 import { eachLine } from "./lines.ts";
 import { type Shared, shareMemory } from "./shared_memory.ts";
+import type { Inheritance } from "./inheritance.ts";
 import { hold } from "./sockets.ts";
 import { workerCommand } from "./worker_command.ts";
 
@@ -40,8 +41,8 @@ export function onSignal(signal: Signal, run: () => void): void {
 }
 
 /** `script` is what a worker runs. */
-export function arbiterSystem(script: string): ArbiterSystem {
-  return { pid: process.pid, now, every, wait, onSignal, hold, socketTable, spawn: (options) => spawn(script, options) };
+export function arbiterSystem(script: string, inheritance: Inheritance | null = null): ArbiterSystem {
+  return { pid: process.pid, now, every, wait, onSignal, hold: (address, options) => hold(address, options, inheritance), socketTable, spawn: (options) => spawn(script, options) };
 }
 
 function spawn(script: string, options: SpawnOptions): Child {

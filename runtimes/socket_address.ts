@@ -8,6 +8,8 @@ export type SocketAddress =
   | { readonly family: "unix"; readonly path: string };
 
 const NUMBER = { unix: 1, v4: 2, v6: 10 } as const;
+/** What the names of locks begin with: abstract unix sockets, which bind() knows from all others. */
+export const LOCK_PREFIX = "\0tsgi/";
 /** The room for a path in struct sockaddr_un, with its closing NUL. */
 export const PATH_ROOM = 108;
 

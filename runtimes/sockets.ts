@@ -7,6 +7,8 @@
  *   on afterwards, for the slots to come. There is no moment at which the address is free;
  * - an abstract unix socket named after the address is bound as a lock. The kernel keeps it per network namespace, like the port, and
  *   frees it with the process, however that ends. It is what tells two arbiters apart whose workers bind by themselves.
+ *
+ * What was inherited in an upgrade is taken as it is: sockets, mode and lock are those of the arbiter before.
  */
 import { lookup } from "node:dns/promises";
 import { chownSync, lstatSync, readFileSync, statSync, unlinkSync } from "node:fs";
@@ -14,24 +16,27 @@ import { createServer } from "node:net";
 import { basename, dirname, resolve } from "node:path";
 import process from "node:process";
 import { type Address, addressText, type Held, type HoldOptions, ListenError } from "../core/arbiter/listener.ts";
+import type { Inheritance } from "./inheritance.ts";
 import { FAMILY, type Libc, libc, OPTION, requireLibc } from "./libc.ts";
-import { familyOf, PATH_ROOM, type SocketAddress } from "./socket_address.ts";
+import { familyOf, LOCK_PREFIX, PATH_ROOM, type SocketAddress } from "./socket_address.ts";
 
 type Tcp = Extract<Address, { kind: "tcp" }>;
 type Internet = Exclude<SocketAddress, { readonly family: "unix" }>;
 
-/** Takes `address` for this process. Rejects with {@linkcode ListenError}. */
-export async function hold(address: Address, options: HoldOptions): Promise<Held> {
+/** Takes `address` for this process, from `inheritance` if it is there. Rejects with {@linkcode ListenError}. */
+export async function hold(address: Address, options: HoldOptions, inheritance: Inheritance | null = null): Promise<Held> {
   if (address.kind === "tcp") {
     if (libc instanceof Error) return await probe(address);
     const at = await locate(address);
+    const sockets = inheritance?.take(at) ?? [];
+    if (sockets.length > 0) return inheritedSlots(libc, { address, sockets, inheritance: inheritance!, options });
     return options.mode === "reuse-port" ? reserve(libc, address, at) : slots(libc, address, at, options);
   }
   if (options.mode === "reuse-port" || libc instanceof Error) {
     const reason = libc instanceof Error ? libc.message : "workers bind by themselves with --reuse-port";
     throw new ListenError(`Cannot share ${addressText(address)} between workers: ${reason}; bind a TCP address instead`, "ENOTSUP", false);
   }
-  return address.kind === "unix" ? unixSocket(libc, address.path, options) : inherited(libc, address.fd, options);
+  return address.kind === "unix" ? unixSocket(libc, address.path, options, inheritance) : inherited(libc, { fd: inheritance?.takeNumber(address.fd) ?? address.fd, number: address.fd }, options);
 }
 
 /** gunicorn's sockets are IPv4 unless the host is an IPv6 number; a name that has IPv6 addresses only is IPv6 here too. */
@@ -49,31 +54,76 @@ async function locate(address: Tcp): Promise<Internet> {
 }
 
 function slots(c: Libc, address: Tcp, at: Internet, { backlog, mode }: HoldOptions): Held {
-  const first = internetSocket(c, address, at, backlog, "alone");
+  const first = attempt(c, address, at, (fd) => {
+    c.set(fd, OPTION.reuseAddress, 1);
+    c.bind(fd, at);
+    if (mode !== "shared") c.set(fd, OPTION.reusePort, 1);
+    c.listen(fd, backlog);
+  });
   const bound = c.nameOf(first) as Internet;
   const held = { ...address, port: bound.port };
   const lock = guard([first], () => takeLock(c, `tcp/${bound.host}/${bound.port}`, held));
-  const open = [first];
+  return heldSlots(c, { address: held, bound, backlog, mode: mode === "shared" ? "shared" : "slots", open: [first], lock });
+}
+
+interface Slots {
+  readonly address: Tcp;
+  readonly bound: Internet;
+  readonly backlog: number;
+  readonly mode: "shared" | "slots";
+  readonly open: number[];
+  readonly lock: number;
+}
+
+function heldSlots(c: Libc, { address, bound, backlog, mode, open, lock }: Slots): Held {
+  const close = once(() => [...open, lock].forEach(c.close));
   return {
-    address: held,
-    mode: mode === "shared" ? "shared" : "slots",
+    address,
+    mode,
+    slots: open.length,
     descriptor: (slot) => {
-      if (mode === "shared") return first;
-      while (open.length <= slot) open.push(internetSocket(c, held, bound, backlog, "beside"));
+      if (mode === "shared") return open[0]!;
+      while (open.length <= slot) open.push(beside());
       return open[slot]!;
     },
-    close: once(() => [...open, lock].forEach(c.close)),
+    descriptors: () => [...open, lock],
+    close,
+    abandon: close,
   };
 
-  function internetSocket(c: Libc, address: Tcp, at: Internet, backlog: number, how: "alone" | "beside"): number {
-    return attempt(c, address, at, (fd) => {
+  function beside(): number {
+    return attempt(c, address, bound, (fd) => {
       c.set(fd, OPTION.reuseAddress, 1);
-      if (how === "beside") c.set(fd, OPTION.reusePort, 1);
-      c.bind(fd, at);
-      if (mode !== "shared") c.set(fd, OPTION.reusePort, 1);
+      c.set(fd, OPTION.reusePort, 1);
+      c.bind(fd, bound);
       c.listen(fd, backlog);
     });
   }
+}
+
+interface Inherited {
+  readonly address: Tcp;
+  readonly sockets: readonly number[];
+  readonly inheritance: Inheritance;
+  readonly options: HoldOptions;
+}
+
+/** In the mode of the arbiter before: its workers serve from these sockets too. One that does not listen only keeps the address. */
+function inheritedSlots(c: Libc, { address, sockets, inheritance, options }: Inherited): Held {
+  const first = sockets[0]!;
+  const bound = c.nameOf(first) as Internet;
+  const held = { ...address, port: bound.port };
+  const listens = c.get(first, OPTION.accepting) === 1;
+  if (listens && options.mode === "reuse-port") {
+    const reason = "the server that is to be upgraded holds sockets there, and --reuse-port would lose what waits in them; stop it, and start anew";
+    throw new ListenError(`Cannot let workers bind ${addressText(held)} by themselves: ${reason}`, "ENOTSUP", false);
+  }
+  const name = `tcp/${bound.host}/${bound.port}`;
+  const lock = inheritance.takeLock(lockName(name)) ?? takeLock(c, name, held);
+  if (!listens) return reserved(c, held, first, lock);
+  for (const socket of sockets) c.listen(socket, options.backlog);
+  const mode = c.get(first, OPTION.reusePort) === 1 ? "slots" : "shared";
+  return heldSlots(c, { address: held, bound, backlog: options.backlog, mode, open: [...sockets], lock });
 }
 
 /** Keeps the address for workers that bind by themselves: a bound socket that never listens gets no connections. */
@@ -82,7 +132,7 @@ function reserve(c: Libc, address: Tcp, at: Internet): Held {
   const bound = c.nameOf(fd) as Internet;
   const held = { ...address, port: bound.port };
   const lock = guard([fd], () => takeLock(c, `tcp/${bound.host}/${bound.port}`, held));
-  return { address: held, mode: "reuse-port", descriptor: () => null, close: once(() => [fd, lock].forEach(c.close)) };
+  return reserved(c, held, fd, lock);
 
   // Without SO_REUSEADDR, nobody else can bind beside it who has not SO_REUSEPORT. With it, connections of an ended server that are still
   // waiting for their end (TIME_WAIT) are no hindrance.
@@ -102,6 +152,11 @@ function reserve(c: Libc, address: Tcp, at: Internet): Held {
   }
 }
 
+function reserved(c: Libc, address: Address, fd: number, lock: number): Held {
+  const close = once(() => [fd, lock].forEach(c.close));
+  return { address, mode: "reuse-port", descriptor: () => null, descriptors: () => [fd, lock], close, abandon: close };
+}
+
 /** Without the C library nothing can be held: we only make sure that nobody has the address now. */
 async function probe(address: Tcp): Promise<Held> {
   const server = createServer();
@@ -111,43 +166,52 @@ async function probe(address: Tcp): Promise<Held> {
     server.listen({ host, port: address.port, exclusive: true }, () => resolve((server.address() as { port: number }).port));
   });
   await new Promise<void>((resolve) => server.close(() => resolve()));
-  return { address: { ...address, port }, mode: "reuse-port", descriptor: () => null, close: () => {} };
+  return { address: { ...address, port }, mode: "reuse-port", descriptor: () => null, descriptors: () => [], close: () => {}, abandon: () => {} };
 }
 
 /** One socket for all workers. The lock stands for the place in the file system, whatever name it was reached by. */
-function unixSocket(c: Libc, path: string, { backlog, umask = 0, owner }: HoldOptions): Held {
+function unixSocket(c: Libc, path: string, options: HoldOptions, inheritance: Inheritance | null): Held {
   const address = { kind: "unix", path } as const;
   if (new TextEncoder().encode(path).length >= PATH_ROOM) {
     throw new ListenError(`Cannot listen at unix:${path}: a unix socket's path has at most ${PATH_ROOM - 1} bytes`, "ENAMETOOLONG", false);
   }
-  const lock = takeLock(c, `unix/${placeOf(path)}`, address);
   const at = { family: "unix", path } as const;
-  const fd = guard([lock], () => {
-    removeStale(c, path);
-    // The mode is right from the first moment: there is never a socket that the wrong people may connect to. Until it listens, nobody can.
-    const before = process.umask(umask);
-    try {
-      return attempt(c, address, at, (fd) => {
-        c.bind(fd, at);
-        if (owner) chownSync(path, owner.uid, owner.gid);
-        c.listen(fd, backlog);
-      });
-    } finally {
-      process.umask(before);
-    }
-  });
-  const ours = lstatSync(path);
+  const [before] = inheritance?.take(at) ?? [];
+  const name = `unix/${placeOf(path)}`;
+  const lock = (before === undefined ? null : inheritance!.takeLock(lockName(name))) ?? takeLock(c, name, address);
+  const fd = before ?? guard([lock], () => newUnixSocket(c, at, options));
+  if (before !== undefined) c.listen(before, options.backlog);
+  const ours = lstatSync(path, { throwIfNoEntry: false });
+  const abandon = once(() => [fd, lock].forEach(c.close));
   return {
     address,
     mode: "shared",
     descriptor: () => fd,
-    close: once(() => {
-      const now = lstatSync(path, { throwIfNoEntry: false });
-      if (now && now.ino === ours.ino && now.dev === ours.dev) unlinkSync(path);
-      c.close(fd);
-      c.close(lock);
-    }),
+    descriptors: () => [fd, lock],
+    close: () => {
+      const isOthers = before !== undefined && inheritance!.parentLives();
+      const now = isOthers ? undefined : lstatSync(path, { throwIfNoEntry: false });
+      if (now && ours && now.ino === ours.ino && now.dev === ours.dev) unlinkSync(path);
+      abandon();
+    },
+    abandon,
   };
+}
+
+function newUnixSocket(c: Libc, at: Extract<SocketAddress, { family: "unix" }>, { backlog, umask = 0, owner }: HoldOptions): number {
+  const { path } = at;
+  removeStale(c, path);
+  // The mode is right from the first moment: there is never a socket that the wrong people may connect to. Until it listens, nobody can.
+  const before = process.umask(umask);
+  try {
+    return attempt(c, { kind: "unix", path }, at, (fd) => {
+      c.bind(fd, at);
+      if (owner) chownSync(path, owner.uid, owner.gid);
+      c.listen(fd, backlog);
+    });
+  } finally {
+    process.umask(before);
+  }
 }
 
 function placeOf(path: string): string {
@@ -182,8 +246,8 @@ function removeStale(c: Libc, path: string): void {
 }
 
 /** A socket that a service manager or a parent opened for us. */
-function inherited(c: Libc, fd: number, { backlog }: HoldOptions): Held {
-  const refuse = (reason: string) => new ListenError(`Cannot listen at fd://${fd}: ${reason}`, "EBADF", false);
+function inherited(c: Libc, { fd, number }: { readonly fd: number; readonly number: number }, { backlog }: HoldOptions): Held {
+  const refuse = (reason: string) => new ListenError(`Cannot listen at fd://${number}: ${reason}`, "EBADF", false);
   const name = c.nameOf(fd);
   const STREAM = 1;
   if (name === null) throw refuse("that descriptor is not an open socket; was it handed to this process?");
@@ -197,7 +261,8 @@ function inherited(c: Libc, fd: number, { backlog }: HoldOptions): Held {
     throw refuse((error as Error).message);
   }
   const address: Address = name.family === "unix" ? { kind: "unix", path: name.path } : { kind: "tcp", host: name.host, port: name.port };
-  return { address, mode: "shared", descriptor: () => fd, close: once(() => c.close(fd)) };
+  const close = once(() => c.close(fd));
+  return { address, mode: "shared", number, descriptor: () => fd, descriptors: () => [fd], close, abandon: close };
 }
 
 /** Opens a socket and does `use` with it; closes it if that throws. */
@@ -212,7 +277,11 @@ function attempt(c: Libc, address: Address, at: SocketAddress, use: (fd: number)
 }
 
 function takeLock(c: Libc, name: string, address: Address): number {
-  return attempt(c, address, { family: "unix", path: "" }, (fd) => c.bind(fd, { family: "unix", path: `\0tsgi/${name}`.slice(0, PATH_ROOM - 1) }));
+  return attempt(c, address, { family: "unix", path: "" }, (fd) => c.bind(fd, { family: "unix", path: lockName(name) }));
+}
+
+function lockName(name: string): string {
+  return `${LOCK_PREFIX}${name}`.slice(0, PATH_ROOM - 1);
 }
 
 function guard<T>(descriptors: readonly number[], run: () => T): T {

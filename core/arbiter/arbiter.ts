@@ -16,6 +16,7 @@
  * 8. Nobody is killed twice for one thing, and every order to go has a deadline.
  * 9. In development (`--reload`), a changed file is a reload, and while the newest code cannot be served, answers say why: also at the
  *    first start, which nothing ends then.
+ * 10. An upgrade (USR2) takes nothing away: a new arbiter serves from the same sockets beside this one, and whoever is left has them.
  */
 import { conclude } from "./step/halt.ts";
 import { bear, becomeReady, becomeServing, cannotSpawn, failToBoot, leave, reap, tire } from "./step/life.ts";
@@ -25,6 +26,7 @@ import { abandonReload, beginGeneration, concludePreflight, reloadChanged } from
 import { settle } from "./step/settle.ts";
 import type { Arbiter, ArbiterEvent, Effect } from "./step/state.ts";
 import { change, type Turn } from "./step/turn.ts";
+import { cannotUpgrade, outlive, promote, succeed } from "./step/upgrade.ts";
 
 /** One event in; the new state and what is to be done, in order. */
 export function step(before: Arbiter, event: ArbiterEvent): [Arbiter, Effect[]] {
@@ -66,7 +68,7 @@ function handle(turn: Turn, event: ArbiterEvent): void {
       turn.arbiter = { ...turn.arbiter, covers: false };
       return;
     case "exited":
-      return reap(turn, event.id, event.ending);
+      return reap(turn, event.id, event);
     case "changed":
       return reloadChanged(turn, event.file);
     case "configured":
@@ -75,5 +77,13 @@ function handle(turn: Turn, event: ArbiterEvent): void {
       return abandonReload(turn, { reason: event.reason });
     case "preflighted":
       return concludePreflight(turn, event.generation, event.breakage);
+    case "upgrade-started":
+      return succeed(turn, event.pid);
+    case "upgrade-failed":
+      return cannotUpgrade(turn, event.reason);
+    case "successor-exited":
+      return outlive(turn, event);
+    case "parent-exited":
+      return promote(turn);
   }
 }

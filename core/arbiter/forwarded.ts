@@ -8,16 +8,17 @@ import type { ServerInfo } from "../gateway/types.ts";
 import { isTrusted, type Trusted } from "./networks.ts";
 
 /** Each header with the value that means https; any other value means http. */
-const SECURE = [["x-forwarded-proto", "https"], ["x-forwarded-protocol", "ssl"], ["x-forwarded-ssl", "on"]] as const;
+export type SecureHeaders = Readonly<Record<string, string>>;
 
 /** Says of each request what `common` says, and the scheme that a trusted proxy tells, worked out when it is asked for. */
-export function forwardedServer(common: ServerInfo, trusted: Trusted): (request: Request, argument: unknown, context: unknown) => ServerInfo {
+export function forwardedServer(common: ServerInfo, trusted: Trusted, headers: SecureHeaders): (request: Request, argument: unknown, context: unknown) => ServerInfo {
+  const secure = Object.entries(headers);
   return (request, argument, context) => {
     const peer = recogniseServer(request, argument, context);
     const info: ServerInfo = {
       ...common,
       get urlScheme() {
-        return isTrusted(trusted, peer.remoteAddr) ? forwardedScheme(request.headers) ?? common.urlScheme! : common.urlScheme!;
+        return isTrusted(trusted, peer.remoteAddr) ? forwardedScheme(request.headers, secure) ?? common.urlScheme! : common.urlScheme!;
       },
     };
     return layerServerInfo(info, peer);
@@ -25,11 +26,11 @@ export function forwardedServer(common: ServerInfo, trusted: Trusted): (request:
 }
 
 /** Null where nothing is said, or where the headers contradict each other: then nobody knows what the client used, and none is believed. */
-function forwardedScheme(headers: Headers): "http" | "https" | null {
+function forwardedScheme(headers: Headers, secure: readonly (readonly [string, string])[]): "http" | "https" | null {
   const schemes = new Set<"http" | "https">();
-  for (const [name, secure] of SECURE) {
+  for (const [name, meaning] of secure) {
     const value = headers.get(name);
-    if (value !== null) schemes.add(value === secure ? "https" : "http");
+    if (value !== null) schemes.add(value === meaning ? "https" : "http");
   }
   return schemes.size === 1 ? [...schemes][0]! : null;
 }

@@ -42,7 +42,7 @@ export class Generations {
   }
 
   /** Drops what belongs to no generation any more: at the end of a reload, of a way back, and of all. */
-  forget({ generation, reload, restoring, workers, phase }: Arbiter): void {
+  forget({ generation, reload, restoring, workers, phase, successor }: Arbiter): void {
     const begun = reload?.phase === "checking" || reload?.phase === "booting" ? [reload.generation] : [];
     const going = restoring === null ? [] : workers.filter(isAlive).map((w) => w.generation);
     const wanted = new Set([generation, ...begun, ...going]);
@@ -50,7 +50,8 @@ export class Generations {
     for (const number of this.#all.keys()) if (!wanted.has(number)) this.#all.delete(number);
     // At the end nobody new is let in; workers let go of their copies themselves.
     const kept = phase === "serving" ? this.#held() : new Set<Held>();
-    for (const one of held) if (!kept.has(one)) one.close();
+    // A new arbiter that lives from the same sockets keeps them.
+    for (const one of held) if (!kept.has(one)) successor === null ? one.close() : one.abandon();
   }
 
   #held(): Set<Held> {

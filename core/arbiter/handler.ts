@@ -15,6 +15,7 @@ import { stackOf, thrownText } from "./app_load_error.ts";
 import type { Application } from "./application.ts";
 import { checkAnswer, withHeader } from "./fetch_answer.ts";
 import { forwardedServer } from "./forwarded.ts";
+import { ForwarderHeaders } from "./forwarder_headers.ts";
 import type { Address, NativeHandler } from "./listener.ts";
 import { parseTrusted } from "./networks.ts";
 import type { WorkerSystem } from "./process.ts";
@@ -76,11 +77,12 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
   /** Streams that have not ended: while there are none, nobody looks for one. */
   let flowing = 0;
   const trusted = parseTrusted(settings.forwardedAllowIps);
-  const gateway = createGateway(app, {
-    server: forwardedServer(serverInfo(address, multiprocess), trusted),
+  const forwarder = settings.forwarderHeaders.length === 0 ? null : new ForwarderHeaders({ names: settings.forwarderHeaders, trusted, refuses: settings.headerMap === "refuse" });
+  const gateway = createGateway(forwarder === null ? app : forwarder.around(app), {
+    server: forwardedServer(serverInfo(address, multiprocess), trusted, settings.secureSchemeHeaders),
     scheme: "http",
     scriptName: settings.rootPath ?? "",
-    underscoreHeaders: settings.headerMap === "dangerous" ? "allow" : settings.headerMap,
+    underscoreHeaders: settings.headerMap === "dangerous" ? "allow" : forwarder === null ? settings.headerMap : "drop",
     responseHeaders: settings.serverHeader ? SERVER_HEADER : [],
     print: (lines) => print(log, lines),
     noHost: () => door.madeUpHost,
@@ -93,6 +95,7 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
 
   function handler(request: Request, platform: unknown): Response | Promise<Response> {
     enter(traffic, door);
+    forwarder?.next(request);
     const answer = gateway(request, platform);
     return door.closing ? closing(answer) : answer;
   }

@@ -21,7 +21,7 @@ export function limitations(settings: Settings, kind: Application["kind"]): read
         "told a stream from a whole answer",
     );
   }
-  const forTsgi = [settings.rootPath !== null && "--root-path", settings.headerMap !== "drop" && "--header-map"].filter((flag) => flag !== false);
+  const forTsgi = [settings.rootPath !== null && "--root-path", settings.headerMap !== "drop" && "--header-map", settings.forwarderHeaders.length > 0 && "--forwarder-headers"].filter((flag) => flag !== false);
   if (kind === "fetch") for (const flag of forTsgi) found.push(`${flag} does nothing here: a Fetch handler gets the request as it came`);
   // With --reload nobody asked for it.
   if (settings.lint && !settings.reload && kind === "fetch") found.push("--lint checks nothing here: a Fetch handler is no TSGI application");

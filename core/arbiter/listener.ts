@@ -28,10 +28,18 @@ export interface Held {
   /** As bound: port 0 has become the port the system gave, `fd://N` the address the descriptor is bound to. */
   readonly address: Address;
   readonly mode: ListenMode;
+  /** How many slots it was opened with; absent for one socket. */
+  readonly slots?: number;
   /** The descriptor for the worker in `slot`. Slots are opened when first asked for and stay open; null in `reuse-port` mode. */
   descriptor(slot: number): number | null;
-  /** Closes every socket, removes the unix socket file if it is still ours, and gives the address free. */
+  /** Every descriptor that a new arbiter needs to hold the same: the sockets in the order of their slots, and the lock. */
+  descriptors(): readonly number[];
+  /** The N of `fd://N`: a new arbiter is told of it. */
+  readonly number?: number;
+  /** Closes every socket, removes the unix socket file if it is still ours and of nobody we inherited it from, and gives the address free. */
   close(): void;
+  /** Closes every socket here; whoever else holds them has the address, and the unix socket file stays. */
+  abandon(): void;
 }
 
 /** Why an address could not be had. `retry` says that waiting may help. */

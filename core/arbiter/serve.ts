@@ -372,11 +372,11 @@ interface Logs {
   readonly setLevel: (level: Level) => void;
 }
 
-function openLogs(system: WorkerSystem, { settings, id }: Start): Logs {
+function openLogs(system: WorkerSystem, { settings, id, slot }: Start): Logs {
   const errors = system.openLog(settings.errorLogfile ?? "-", "errors");
   const access = settings.accessLogfile === null ? null : system.openLog(settings.accessLogfile, "access");
   let level = settings.logLevel;
-  const log = createLogger({ level: () => level, format: settings.logFormat, pid: system.pid, worker: id, write: (line) => errors.write(line) });
+  const log = createLogger({ level: () => level, format: settings.logFormat, pid: system.pid, worker: id, workerId: slot, write: (line) => errors.write(line) });
   return { log, errors, access, setLevel: (to) => (level = to) };
 }
 

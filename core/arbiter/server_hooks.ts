@@ -174,6 +174,6 @@ export class ServerHooks {
 
 /** A hook and what it is called with after the server. */
 export interface Call {
-  readonly name: "nworkersChanged" | "onStarting" | "whenReady" | "onReload";
+  readonly name: "nworkersChanged" | "onStarting" | "whenReady" | "onReload" | "preExec";
   readonly args: readonly unknown[];
 }

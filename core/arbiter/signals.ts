@@ -20,14 +20,14 @@ export const SIGNALS: readonly SignalRow[] = [
     arbiter: "Reload: new configuration and new workers, and only when they are ready the old ones go. Log files are opened again, by everybody, even if the reload fails.",
     worker: "Ignored.",
   },
-  { signal: "TTIN", arbiter: "One worker more.", worker: "Ignored." },
+  { signal: "TTIN", arbiter: "One worker more, up to max-workers.", worker: "Ignored." },
   { signal: "TTOU", arbiter: "One worker less, but never less than one.", worker: "Ignored." },
   {
     signal: "USR1",
     arbiter: "Opens the log files again, here and in all workers. On Deno it does nothing: send HUP.",
     worker: "Opens its log files again. On Deno it does nothing.",
   },
-  { signal: "USR2", arbiter: "The default action: it ends the arbiter.", worker: "Ignored." },
+  { signal: "USR2", arbiter: "Upgrade: starts the command line once more, which serves from the same sockets beside this server. See below.", worker: "Ignored." },
   {
     signal: "WINCH",
     arbiter: "Of a daemon only: graceful stop of all workers. The sockets stay, clients wait, and HUP brings the workers back. Otherwise ignored.",
@@ -38,5 +38,5 @@ export const SIGNALS: readonly SignalRow[] = [
 ];
 
 /** The signals the arbiter and a worker install handlers for. */
-export const ARBITER_SIGNALS: readonly Signal[] = ["TERM", "INT", "QUIT", "HUP", "TTIN", "TTOU", "USR1", "WINCH"];
+export const ARBITER_SIGNALS: readonly Signal[] = ["TERM", "INT", "QUIT", "HUP", "TTIN", "TTOU", "USR1", "USR2", "WINCH"];
 export const WORKER_SIGNALS: readonly Signal[] = ["TERM", "INT", "QUIT", "HUP", "TTIN", "TTOU", "ABRT", "USR1", "USR2", "WINCH"];

@@ -20,6 +20,7 @@ import { type Preflight, preflight } from "./preflight.ts";
 import type { ArbiterSystem, Child, Identity } from "./process.ts";
 import { type Call, type HookView, ServerHooks } from "./server_hooks.ts";
 import { ARBITER_SIGNALS } from "./signals.ts";
+import type { Upgrade } from "./upgrade.ts";
 
 const TICK = 250;
 
@@ -35,6 +36,8 @@ export interface SuperviseOptions {
   readonly hooks?: HookSource;
   /** The number of workers that the settings ask for on this machine. */
   readonly workers: (settings: Settings) => number;
+  /** How many there may be at most. */
+  readonly mostWorkers?: (settings: Settings) => number;
   /** Reads the configuration again. `pending` names what changed but takes effect at the next start only. */
   readonly reread: () => Promise<Reread>;
   readonly log: Log;
@@ -52,6 +55,10 @@ export interface SuperviseOptions {
   readonly onControls?: (controls: Controls) => void;
   /** Asked for from outside: until the next reload. */
   readonly setLogLevel?: (level: Level) => void;
+  /** How often the kernel has ended a process for want of memory; null where nobody tells. */
+  readonly oomKills?: () => number | null;
+  /** How USR2 is carried out. */
+  readonly upgrade?: Upgrade;
   /** What the log says after the addresses: what does not work here. */
   readonly notes?: readonly string[];
 }
@@ -151,7 +158,12 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   const census = new Census({ system, version: options.version, log });
   let candidate: Generation | null = null;
   let flight: Preflight | null = null;
-  let state: Arbiter = arbiter(limits(options.settings), { covers: opened.some((h) => h.mode === "slots"), daemon: options.settings.daemon }, system.now());
+  let state: Arbiter = arbiter(limits(options.settings), {
+    covers: opened.some((h) => h.mode === "slots"),
+    daemon: options.settings.daemon,
+    slots: Math.max(...opened.map(slotsOf)),
+    parent: options.upgrade?.parent ?? null,
+  }, system.now());
   let finish: (code: number) => void;
   const code = new Promise<number>((resolve) => (finish = resolve));
   const waiting: ArbiterEvent[] = [];
@@ -160,7 +172,6 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   /** What nworkersChanged was told last. */
   let toldTarget = state.target;
   let watched = whatToWatch(options.settings);
-  const timer = system.every(TICK, () => tell({ type: "ticked", at: system.now() }));
   const steering = new Steering({
     now: () => system.now(),
     state: () => state,
@@ -171,6 +182,11 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     setLogLevel: (level) => options.setLogLevel?.(level),
   });
   options.onControls?.(steering);
+  let killsBefore = options.oomKills?.() ?? null;
+  const timer = system.every(TICK, () => {
+    tell({ type: "ticked", at: system.now() });
+    if (state.parent !== null && !options.upgrade?.parentLives()) tell({ type: "parent-exited", at: system.now() });
+  });
   return { code, tell };
 
   function tell(event: ArbiterEvent): void {
@@ -224,6 +240,10 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         return fly(effect.generation);
       case "end-preflight":
         return flight?.end();
+      case "upgrade":
+        return void upgrade();
+      case "promote":
+        return options.upgrade?.promoted();
       case "show-error":
         for (const [id, child] of children) if (generationOf.get(id) === state.generation) child.send({ type: "show-error", breakage: effect.breakage });
         return;
@@ -267,7 +287,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     const order = hooks.orderFor(view(generation));
     try {
       const child = system.spawn({
-        title: title("worker", settings),
+        title: title("worker", settings, ` #${slot}`),
         runtime: settings.runtime,
         ...options.surroundings(settings, slot),
         watchdog: settings.watchdog,
@@ -282,7 +302,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
           generationOf.delete(id);
           census.died(id);
           hooks.childExit(view(), id, ending);
-          tell({ type: "exited", id, ending, at: system.now() });
+          tell({ type: "exited", id, ending, ...(ending.signal === "SIGKILL" && isOutOfMemory() ? { outOfMemory: true } : {}), at: system.now() });
         },
       });
       children.set(id, child);
@@ -293,6 +313,15 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       hooks.unborn(id);
       tell({ type: "spawn-failed", id, reason: reasonOf(error), at: system.now() });
     }
+  }
+
+  /** Whether the kernel has ended somebody for want of memory since we looked last. */
+  function isOutOfMemory(): boolean {
+    const kills = options.oomKills?.() ?? null;
+    const more = kills !== null && killsBefore !== null && kills > killsBefore;
+    // Of several that die at once, each is reported by itself.
+    if (kills !== null) killsBefore = more ? killsBefore! + 1 : kills;
+    return more;
   }
 
   /** Its preFork did not let it be, or the server is to end and nobody waits for it: then it is as good as gone. */
@@ -375,6 +404,20 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     for (const worker of state.workers) for (const slot of worker.listens) sendListen(worker.id, slot);
   }
 
+  async function upgrade(): Promise<void> {
+    const failed = (reason: string) => tell({ type: "upgrade-failed", reason, at: system.now() });
+    if (options.upgrade === undefined) return failed("it is not possible here");
+    const reason = await hooks.must(view(), [{ name: "preExec", args: [] }]);
+    if (reason !== null) return failed(reason);
+    if (state.phase !== "serving") return failed("this master is to end");
+    try {
+      const pid = options.upgrade.start(generations.of(state.generation).held, (end) => tell({ type: "successor-exited", ...end, at: system.now() }));
+      tell({ type: "upgrade-started", pid, at: system.now() });
+    } catch (error) {
+      failed(reasonOf(error));
+    }
+  }
+
   async function reread(): Promise<void> {
     const found = await options.reread();
     if ("refused" in found) return tell({ type: "refused", reason: found.refused, at: system.now() });
@@ -428,6 +471,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   function limits(settings: Settings): Limits {
     return {
       workers: options.workers(settings),
+      ...(options.mostWorkers === undefined ? {} : { maxWorkers: options.mostWorkers(settings) }),
       timeout: settings.timeout * 1000,
       bootTimeout: settings.bootTimeout * 1000,
       gracefulTimeout: settings.gracefulTimeout * 1000,
@@ -438,6 +482,11 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       ...(settings.reloadStrategy === "rolling" ? { maxSurge: settings.maxSurge } : {}),
     };
   }
+}
+
+/** The slots that are open already: an upgrade inherits those of workers that it may not have. */
+function slotsOf(held: Held): number {
+  return held.slots ?? 0;
 }
 
 /** Sync workers share one socket, so that an idle one takes what a busy one cannot. */
@@ -456,9 +505,9 @@ function whatToWatch({ reload, app, chdir, config, reloadEngine, reloadExtraFile
   return JSON.stringify(reload ? [app, chdir, config, reloadEngine, reloadExtraFile] : null);
 }
 
-/** What `ps` shows: `tsgi: master [NAME]`, `tsgi: worker [NAME]`. */
-export function title(role: "master" | "worker", settings: Settings): string {
-  return `tsgi: ${role} [${settings.name ?? settings.app}]`;
+/** What `ps` shows: `tsgi: master [NAME]`, and for the worker in slot 0 `tsgi: worker [NAME] #0`. */
+export function title(role: "master" | "worker", settings: Settings, which = ""): string {
+  return `tsgi: ${role} [${settings.name ?? settings.app}]${which}`;
 }
 
 function reasonOf(error: unknown): string {

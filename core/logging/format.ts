@@ -24,6 +24,8 @@ export interface LineOrigin {
   readonly pid: number;
   /** The worker's id; the arbiter has none. JSON only. */
   readonly worker?: number;
+  /** Its TSGI_WORKER_ID, which its successor has too. JSON only. */
+  readonly workerId?: number;
 }
 
 /** One record as text, without the line end. Only `stack` and `detail` in text form make more than one line. */
@@ -51,11 +53,12 @@ function indented(detail: string): string {
   return lines.slice(0, DETAIL_LINES).map((line) => `\n  ${escape(line, "text")}`).join("") + more;
 }
 
-const RESERVED = new Set(["time", "level", "pid", "worker", "event", "message"]);
+const RESERVED = new Set(["time", "level", "pid", "worker", "workerId", "event", "message"]);
 
-function jsonLine(record: LogRecord, { time, pid, worker }: LineOrigin): string {
+function jsonLine(record: LogRecord, { time, pid, worker, workerId }: LineOrigin): string {
   const object: Record<string, unknown> = { time: time.toISOString(), level: record.level, pid };
   if (worker !== undefined) object.worker = worker;
+  if (workerId !== undefined) object.workerId = workerId;
   object.event = record.event;
   object.message = sentence(record);
   for (const [name, value] of Object.entries(record.fields)) object[RESERVED.has(name) ? `field_${name}` : name] = value;

@@ -9,6 +9,8 @@ export interface LoggerOptions {
   readonly pid: number;
   /** The id of the worker that writes; absent in the arbiter. */
   readonly worker?: number;
+  /** Its TSGI_WORKER_ID. */
+  readonly workerId?: number;
   /** Takes one record, without the line end. Must not throw. */
   readonly write: (line: string) => void;
   readonly time?: () => Date;
@@ -25,11 +27,11 @@ export interface LoggerOptions {
  */
 export function createLogger(options: LoggerOptions): Log {
   const { format, pid, write, time = () => new Date() } = options;
-  const { level: threshold } = options;
+  const { level: threshold, worker, workerId } = options;
   const quietest = typeof threshold === "function" ? threshold : () => threshold;
-  const worker = options.worker === undefined ? {} : { worker: options.worker };
+  const who = { ...(worker === undefined ? {} : { worker }), ...(workerId === undefined ? {} : { workerId }) };
   return (level, event, fields = {}) => {
     if (LEVELS.indexOf(level) < LEVELS.indexOf(quietest())) return;
-    write(formatLine({ level, event, fields }, { time: time(), pid, ...worker }, format));
+    write(formatLine({ level, event, fields }, { time: time(), pid, ...who }, format));
   };
 }

@@ -27,6 +27,8 @@ export const MESSAGES = {
   "winch-ignored": () => "SIGWINCH ignored. Not daemonized",
   "control-listening": (f) => `Control socket listening at ${f.path}`,
   "control-failed": (f) => `Failed to start control socket: ${f.reason}`,
+  "upgrade-ignored": (f) => `USR2 signal ignored. ${f.who} exists.`,
+  promoted: () => "Master has been promoted.",
   // the arbiter, in its own
   "reuse-port": () =>
     "Workers bind by themselves (reuse-port): connections queued at a worker that leaves are lost unless net.ipv4.tcp_migrate_req=1",
@@ -34,6 +36,7 @@ export const MESSAGES = {
   woke: (f) => `Woke up after ${seconds(f.seconds)}: nobody is murdered for that silence`,
   "boot-timeout": (f) => `WORKER BOOT TIMEOUT (pid:${f.pid}): not ready within ${seconds(f.seconds)}`,
   overdue: (f) => `Worker (pid:${f.pid}) did not finish within ${seconds(f.seconds)}`,
+  "enough-workers": (f) => `SIGTTIN ignored: ${f.workers} workers are as many as max-workers allows`,
   "spawn-failed": (f) => `Cannot start a worker: ${f.reason}`,
   "crash-loop": (f) => `Workers keep failing (${f.failures} in a row): the next one starts in ${seconds(f.seconds)}`,
   reloaded: (f) => `Reloaded: generation ${f.generation} serves with ${f.workers} ${f.workers === 1 ? "worker" : "workers"}`,
@@ -45,6 +48,9 @@ export const MESSAGES = {
   "rolling-back": (f) => `Rolling back: ${f.workers} ${f.workers === 1 ? "worker goes" : "workers go"} back to generation ${f.generation}`,
   "rolled-back": (f) => `Rolled back: generation ${f.generation} serves in every slot`,
   "rolling-surges": (f) => `This reload replaces all workers at once, not slot after slot: it gives up ${f.address}, which only old workers serve`,
+  upgrading: (f) => `Upgrade: started a new master with pid: ${f.pid}`,
+  "upgrade-failed": (f) => `Upgrade failed, this master keeps serving: ${f.reason}`,
+  "upgrade-undone": (f) => `The new master (pid:${f.pid}) ended ${f.how}: this one keeps serving`,
   "file-changed": (f) => `Worker reloading: ${f.file} modified`,
   "reloader-on": () => "Reloader is on. Use in development only!",
   "cannot-watch": (f) => `Cannot watch ${f.path} (${f.reason}): ${f.instead}`,
@@ -88,6 +94,7 @@ export const MESSAGES = {
 function because(cause: unknown): string {
   if (cause === "silent") return " It was silent too long.";
   if (cause === "boot-timeout") return " It did not boot in time.";
+  if (cause === "out-of-memory") return " Out of memory.";
   if (cause === "overdue") return " It did not finish in time.";
   return "";
 }

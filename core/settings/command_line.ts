@@ -1,8 +1,9 @@
 /** The command line as a source of settings: `tsgi [OPTIONS] [APP]`, and TSGI_CMD_ARGS in the same form. */
-import { flagOf, nearestFlag } from "./names.ts";
+import { flagOf, nearestFlag, onlyConfigFile } from "./names.ts";
 import type { Problem } from "./problem.ts";
 import type { Entry } from "./resolve.ts";
-import { type Name, NAMES, rowOf, type SettingName, TABLE } from "./table.ts";
+import { type Name, NAMES, rowOf, SETTING_NAMES, type SettingName, TABLE } from "./table.ts";
+import { whyUnsupported } from "./unsupported.ts";
 import { metavarOf, showWritten } from "./value.ts";
 import { splitWords } from "./words.ts";
 
@@ -108,7 +109,7 @@ function flags(): (readonly [long: string, flag: Flag, short?: string | undefine
     const long = flagOf(name).slice(2);
     const short = "short" in row ? row.short : undefined;
     if (row.kind === "command") return [[long, { name, command: true, takesValue: false, means: true }, short] as const];
-    if ("positional" in row) return [];
+    if ("positional" in row || "configFileOnly" in row) return [];
     const flag = { name, command: false, takesValue: row.kind !== "boolean", means: true };
     const opposite = row.kind === "boolean" ? [[`no-${long}`, { ...flag, means: false }] as const] : [];
     const alias = "alias" in row ? [[row.alias, flag] as const] : [];
@@ -117,6 +118,10 @@ function flags(): (readonly [long: string, flag: Flag, short?: string | undefine
 }
 
 function unknown(written: string, place: string): string {
+  const inFile = SETTING_NAMES.find((name) => rowOf(name).configFileOnly === true && flagOf(name) === written);
+  if (inFile !== undefined) return onlyConfigFile(inFile, `${written}${place}`);
+  const why = written.startsWith("--") ? whyUnsupported(written) : null;
+  if (why !== null) return `Cannot use ${written}${place}: ${why}`;
   const negated = written.startsWith("--no-");
   const meant = written.startsWith("--") ? nearestFlag(negated ? written.slice(5) : written.slice(2)) : undefined;
   const opposite = meant !== undefined && negated && Object.hasOwn(FLAGS, `no-${meant.slice(2)}`) ? `--no-${meant.slice(2)}` : meant;

@@ -7,6 +7,7 @@ import { isSettingName, nearestSetting, onlyFlag } from "./names.ts";
 import type { Problem } from "./problem.ts";
 import type { Entry } from "./resolve.ts";
 import { type Given, rowOf } from "./table.ts";
+import { whyUnsupported } from "./unsupported.ts";
 import { showWritten } from "./value.ts";
 
 /** The files that tsgi may read; paths are absolute. */
@@ -99,6 +100,8 @@ export function configPath(written: string): string {
 }
 
 function unknownKey(key: string, label: string): string {
+  const why = whyUnsupported(key);
+  if (why !== null) return `Cannot use ${label}: ${key}: ${why}`;
   const exactHook = nearestHook(key, { slips: false });
   if (exactHook !== undefined) return `Cannot use ${label}: ${key}: there is no such setting, did you mean ${exactHook}?`;
   const meant = nearestSetting(key);

@@ -1,5 +1,5 @@
 /** The environment as a source of settings: `TSGI_*`, and the variables platforms set for every server. */
-import { nearestSetting, onlyFlag, variableOf } from "./names.ts";
+import { nearestSetting, onlyConfigFile, onlyFlag, variableOf } from "./names.ts";
 import type { Problem } from "./problem.ts";
 import type { Entry } from "./resolve.ts";
 import { rowOf, SETTING_NAMES, type SettingRow } from "./table.ts";
@@ -21,13 +21,14 @@ export function fromEnvironment(env: Env): { readonly entries: readonly Entry[];
     const ours = env[label];
     if (!ours) continue;
     if (row.commandLineOnly === true) problems.push({ label, kind: "value", message: onlyFlag(name, label) });
+    else if (row.configFileOnly === true) problems.push({ label, kind: "value", message: onlyConfigFile(name, label) });
     else entries.push({ name, written: split(row, ours), label });
   }
   return { entries: [...foreign, ...entries], problems };
 }
 
 /** Ours, but not settings. */
-const OTHERS = new Set(["TSGI_WORKER", "TSGI_CMD_ARGS", "TSGI_WORKER_ID", "TSGI_IDENTITY", "TSGI_DAEMON_STATUS"]);
+const OTHERS = new Set(["TSGI_WORKER", "TSGI_CMD_ARGS", "TSGI_WORKER_ID", "TSGI_IDENTITY", "TSGI_DAEMON_STATUS", "TSGI_FD", "TSGI_PID"]);
 
 /**
  * A variable that is almost one of ours is taken for a slip; any other is left alone, because a Kubernetes service called "tsgi" puts

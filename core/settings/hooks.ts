@@ -4,8 +4,6 @@
  *
  * Settings are JSON and travel to the workers; functions cannot. So hooks are no rows of the settings' table: the arbiter keeps those of
  * its side, and a worker imports the config file itself for those of its own, only if there are any.
- *
- * `pre_exec` is not here: there is no USR2 that would call it.
  */
 import type { Ending } from "../arbiter/process.ts";
 import type { Environ } from "../gateway/types.ts";
@@ -79,6 +77,7 @@ export interface HookCalls {
   childExit(server: HookArbiter, worker: HookWorker, ending: Ending): Done;
   workerExit(server: HookServer, worker: HookWorker): Done;
   nworkersChanged(server: HookArbiter, newValue: number, oldValue: number | null): Done;
+  preExec(server: HookArbiter): Done;
   onExit(server: HookArbiter): Done;
 }
 
@@ -187,6 +186,11 @@ export const HOOKS: Readonly<Record<HookName, HookRow>> = {
     side: "arbiter", parameters: ["server", "worker", "ending"], least: 2, within: 10,
     doc: "A worker's process has ended, however it did: ending is { code, signal }.",
     fails: "The log says so.",
+  },
+  preExec: {
+    side: "arbiter", parameters: ["server"], least: 1, within: "boot-timeout",
+    doc: "USR2 came, and a new arbiter is about to be started in the place of this one.",
+    fails: "It is not started: the log says why, and this one goes on.",
   },
   onExit: {
     side: "arbiter", parameters: ["server"], least: 1, within: 10,

@@ -27,7 +27,7 @@ variable. They may be async, and are waited for.
   \`generation\`, \`log\`, \`settings\` and \`requests\`. **log** has \`debug\`, \`info\`, \`warning\`, \`error\` and \`critical\`.
 - **Reload.** The new file's hooks come into force with the new generation; a worker that ends is reported to those it was started with.
   A preflight runs the hooks of a worker's side as a worker does, with 0 as \`age\`; the arbiter's side has no \`preFork\` or \`childExit\` for it.
-- gunicorn's \`pre_exec\` is not there, because USR2 is not; \`ssl_context\` neither.
+- gunicorn's \`ssl_context\` is not there.
 `;
 
 function hookPart(name: HookName): string {

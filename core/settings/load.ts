@@ -76,7 +76,13 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
   }
   problems.push(...trustProblems(settings.forwardedAllowIps, resolved.sources.forwardedAllowIps));
   problems.push(...warmupProblems(settings.warmup, resolved.sources.warmup));
+  problems.push(...nameProblems(settings.forwarderHeaders, resolved.sources.forwarderHeaders));
+  problems.push(...headerProblems(settings.secureSchemeHeaders, resolved.sources.secureSchemeHeaders));
   if (settings.rootPath !== null && !/^(?:\/[^/?#]+)+$/.test(settings.rootPath)) problems.push(noMount(settings.rootPath, resolved.sources.rootPath));
+  if (settings.maxWorkers > 0 && typeof settings.workers === "number" && settings.workers > settings.maxWorkers) {
+    const message = `Cannot use ${resolved.sources.workers}: ${settings.workers} are more than max-workers allows (${settings.maxWorkers} from ${resolved.sources.maxWorkers})`;
+    problems.push({ label: resolved.sources.workers, kind: "value", message });
+  }
   for (const { name, reason } of objections?.(settings) ?? []) {
     problems.push({ label: resolved.sources[name], kind: "value", message: `Cannot use ${resolved.sources[name]}: ${reason}` });
   }
@@ -187,6 +193,22 @@ function warmupProblems(items: readonly string[], label: string): Problem[] {
     } catch (error) {
       return [{ label, kind: "value", message: `Cannot use ${label}: ${(error as SyntaxError).message}, got ${showWritten(item)}` }];
     }
+  });
+}
+
+function nameProblems(names: readonly string[], label: string): Problem[] {
+  return names.flatMap((name): Problem[] => {
+    const fits = /^\w*_\w*$/.test(name) && !/^content_(?:type|length)$/i.test(name);
+    const message = `Cannot use ${label}: expected names of headers with _ such as REMOTE_USER or SCRIPT_NAME, got ${showWritten(name)}`;
+    return fits ? [] : [{ label, kind: "value", message }];
+  });
+}
+
+function headerProblems(headers: Readonly<Record<string, string>>, label: string): Problem[] {
+  return Object.entries(headers).flatMap(([name, value]): Problem[] => {
+    const wrong = !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) ? `expected names of headers, got ${showWritten(name)}`
+      : value.trim() !== value || value === "" ? `expected the value of ${name} that means https, got ${showWritten(value)}` : null;
+    return wrong === null ? [] : [{ label, kind: "value", message: `Cannot use ${label}: ${wrong}` }];
   });
 }
 

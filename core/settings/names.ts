@@ -20,6 +20,11 @@ export function onlyFlag(name: SettingName, label: string): string {
   return `Cannot use ${label}: it works only as a flag, write ${flagOf(name)} on the command line or in TSGI_CMD_ARGS`;
 }
 
+/** What to say where a setting stands that is read from a config file only. */
+export function onlyConfigFile(name: SettingName, label: string): string {
+  return `Cannot use ${label}: it works only in a config file, write ${name} in tsgi.config.ts`;
+}
+
 /** The setting that somebody who wrote a name in any spelling may have meant. */
 export function nearestSetting(written: string): SettingName | undefined {
   return nearestOf(written, SETTING_NAMES) as SettingName | undefined;

@@ -2,6 +2,7 @@
 import { hooksPart } from "./hooks_page.ts";
 import { variableOf } from "./names.ts";
 import { NAMES, rowOf, SECTIONS, SETTING_NAMES, type SettingName, TABLE } from "./table.ts";
+import { unsupportedPart } from "./unsupported.ts";
 import { defaultText, flagText } from "./usage.ts";
 
 /** The whole text of SETTINGS.md. */
@@ -11,7 +12,8 @@ export function settingsPage(): string {
     const names = SETTING_NAMES.filter((name) => TABLE[name].section === section);
     return `## ${SECTIONS[section]}\n\n${names.map(settingPart).join("\n")}`;
   });
-  return `${HEAD}\n${parts.join("\n")}\n${hooksPart()}\n${commandsPart()}`;
+  return `${HEAD}\n${parts.join("\n")}\n${hooksPart()}\n${commandsPart()}
+${unsupportedPart()}`;
 }
 
 const HEAD = `# SETTINGS
@@ -27,6 +29,7 @@ environment. The stronger source wins, whole; a list is replaced, not added to:
 - **Config file.** \`tsgi.config.ts\`, \`.js\`, \`.mjs\` or \`.json\` in the working directory, or what \`--config\` names. A module exports as
   default an object, or a function that returns one or a promise of one. An unknown key is an error.
 - **TSGI_CMD_ARGS.** Flags in one variable, quoted as in a shell.
+- **In the config file alone** stands what has no flag below.
 - **Durations** are seconds, or text such as \`500ms\`, \`10m\`, \`2h\`.
 - **Reload** (HUP) reads all sources again. A setting marked *restart* keeps its value until then.
 
@@ -36,9 +39,9 @@ cannot be used. On a reload, the old settings stay.
 
 function settingPart(name: SettingName): string {
   const row = rowOf(name);
-  const variables = [...(row.commandLineOnly ? [] : [variableOf(name)]), ...(row.fallback ? [row.fallback.variable] : [])];
+  const variables = [...(row.commandLineOnly || row.configFileOnly ? [] : [variableOf(name)]), ...(row.fallback ? [row.fallback.variable] : [])];
   const spellings = [
-    row.positional ? "argument `APP`" : code(flagText(name)),
+    ...(row.configFileOnly ? [] : [row.positional ? "argument `APP`" : code(flagText(name))]),
     ...variables.map(code),
     ...(row.commandLineOnly ? [] : [`config ${code(name)}`]),
   ];

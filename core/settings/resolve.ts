@@ -51,9 +51,14 @@ export function resolve(sources: readonly (readonly Entry[])[], computed: Comput
   return { settings: values as unknown as Settings, problems, sources: labels as Record<SettingName, string> };
 }
 
-/** The worker processes to run: what is set, or one for each of `cpus`. */
-export function workerCount(settings: Pick<Settings, "workers">, cpus: number): number {
-  return settings.workers === "auto" ? Math.max(1, Math.ceil(cpus)) : settings.workers;
+/** The worker processes to run: what is set, or one for each of `cpus`, if so many may be. */
+export function workerCount(settings: Pick<Settings, "workers" | "maxWorkers">, cpus: number): number {
+  return settings.workers === "auto" ? Math.min(Math.max(1, Math.ceil(cpus)), settings.maxWorkers || Infinity) : settings.workers;
+}
+
+/** How many worker processes there may be at most. */
+export function mostWorkers(settings: Pick<Settings, "workers" | "maxWorkers">, cpus: number): number {
+  return settings.maxWorkers || Math.max(4 * Math.ceil(cpus), 2 * workerCount(settings, cpus));
 }
 
 function subject({ label, name }: Entry): string {

@@ -41,6 +41,8 @@ interface Setting extends Common {
   readonly positional?: true;
   /** Read from the command line and TSGI_CMD_ARGS only. */
   readonly commandLineOnly?: true;
+  /** Written in a config file only: there is no flag and no variable. */
+  readonly configFileOnly?: true;
   /** A variable that platforms set for every server, weaker than our own; `prefix` makes a value for this setting from it. */
   readonly fallback?: { readonly variable: string; readonly prefix: string };
 }
@@ -62,7 +64,12 @@ export type AddressesRow = Setting & { readonly kind: "addresses"; readonly defa
 export type TextsRow = Setting & { readonly kind: "texts"; readonly separator: "," | "\n"; readonly default: readonly string[] };
 /** A file mode mask: octal as 022 or 0o22, hexadecimal as 0x12, decimal as 18. */
 export type MaskRow = Setting & { readonly kind: "mask"; readonly default: number };
-export type PairsRow = Setting & { readonly kind: "pairs"; readonly default: Readonly<Record<string, string>> };
+export type PairsRow = Setting & {
+  readonly kind: "pairs";
+  /** What a key is, if not a variable. */
+  readonly of?: string;
+  readonly default: Readonly<Record<string, string>>;
+};
 export type CommandRow = Common & { readonly kind: "command" };
 export type SettingRow = TextRow | IntegerRow | SecondsRow | BooleanRow | ChoiceRow | AddressesRow | TextsRow | MaskRow | PairsRow;
 export type Row = SettingRow | CommandRow;
@@ -100,6 +107,10 @@ export const TABLE = {
     kind: "integer", min: 1, or: "auto", default: 1, section: "workers", short: "w", applies: "reload",
     fallback: { variable: "WEB_CONCURRENCY", prefix: "" },
     doc: "Worker processes that serve. One worker fills one CPU: auto starts one for each this process may use, container limits included.",
+  },
+  maxWorkers: {
+    kind: "integer", min: 0, default: 0, section: "workers", applies: "reload", shown: "0: four for each CPU or twice workers, whichever is more",
+    doc: "Workers beyond which TTIN adds none, and workers=auto starts none, so that a storm of signals cannot fill the machine. The log says when it holds one back.",
   },
   workerClass: {
     kind: "choice", choices: ["async", "sync"], default: "async", section: "workers", short: "k", applies: "reload",
@@ -323,9 +334,23 @@ export const TABLE = {
     kind: "texts", separator: ",", default: ["127.0.0.1", "::1"], section: "mechanics", applies: "reload", metavar: "ADDRESS",
     fallback: { variable: "FORWARDED_ALLOW_IPS", prefix: "" },
     doc:
-      "Proxies that are believed when X-Forwarded-Proto (or -Protocol, or -Ssl) says that a client came by https: addresses, networks such " +
+      "Proxies that are believed when a header of secureSchemeHeaders, such as X-Forwarded-Proto, says that a client came by https: addresses, networks such " +
       "as 10.0.0.0/8, unix: for all that comes over a unix socket, * for everybody. It decides tsgi.url_scheme of TSGI applications; who " +
       "trusts too many lets clients lie about it.",
+  },
+  secureSchemeHeaders: {
+    kind: "pairs", of: "header", default: { "X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on" },
+    section: "mechanics", applies: "reload", configFileOnly: true,
+    doc:
+      "Headers by which a proxy of forwarded-allow-ips says that its client came by https, each with the value that means it; any other value " +
+      "means http. If they contradict each other, none is believed.",
+  },
+  forwarderHeaders: {
+    kind: "texts", separator: ",", default: [], section: "mechanics", applies: "reload", metavar: "NAME", shown: "none",
+    doc:
+      "Names with _ of headers that a proxy of forwarded-allow-ips may set whatever header-map says: REMOTE_USER becomes HTTP_REMOTE_USER, which " +
+      "nothing else can set then, and SCRIPT_NAME moves from PATH_INFO to SCRIPT_NAME, with 404 for what is not below it. The proxy must " +
+      "keep clients from sending them. gunicorn believes SCRIPT_NAME and PATH_INFO unasked.",
   },
   headerMap: {
     kind: "choice", choices: ["drop", "refuse", "dangerous"], default: "drop", section: "mechanics", applies: "reload",
@@ -355,11 +380,11 @@ export const TABLE = {
   },
   logFormat: {
     kind: "choice", choices: ["text", "json"], default: "text", section: "logging", applies: "reload",
-    doc: "Form of the error log: text writes gunicorn's lines, json one object a line, which no logged value can forge.",
+    doc: "Form of the error log: text writes gunicorn's lines, json one object a line, which no logged value can forge; what a worker writes has its TSGI_WORKER_ID as workerId.",
   },
   name: {
     kind: "text", default: null, section: "naming", short: "n", applies: "reload", shown: "the application as given",
-    doc: "Name that ps shows in brackets after tsgi: master and tsgi: worker, to tell several servers apart.",
+    doc: "Name that ps shows in brackets after tsgi: master and tsgi: worker, to tell several servers apart. After a worker's it shows #0, #1 and so on, the TSGI_WORKER_ID in that worker's environment, which its successor has too.",
   },
   checkConfig: {
     kind: "command", section: "commands",

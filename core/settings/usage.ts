@@ -10,7 +10,7 @@ export function helpText(commands: ReadonlyMap<string, { readonly summary: strin
   if (commands.size > 0) lines.push("", "Other commands, each with a --help of its own:");
   for (const [name, { summary }] of commands) lines.push(`  tsgi ${name}`.padEnd(INDENT) + wrap(summary, INDENT).join("\n").trimStart());
   for (const [section, title] of Object.entries(SECTIONS)) {
-    const names = NAMES.filter((name) => TABLE[name].section === section && !("positional" in TABLE[name]));
+    const names = NAMES.filter((name) => TABLE[name].section === section && !("positional" in TABLE[name]) && !("configFileOnly" in TABLE[name]));
     lines.push("", `${title}:`, ...names.flatMap(helpLines));
   }
   lines.push("", ...wrap(LAST, 0));

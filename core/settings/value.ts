@@ -28,7 +28,7 @@ export function readValue(row: SettingRow, written: unknown): Read {
     case "mask":
       return readMask(written);
     case "pairs":
-      return readPairs(written);
+      return readPairs(written, row.of);
   }
 }
 
@@ -135,13 +135,13 @@ function readTexts(separator: string, written: unknown): Read {
   return items.includes(wrong) ? { ...no("text, or a list of texts"), got: showWritten(wrong) } : yes(items);
 }
 
-function readPairs(written: unknown): Read {
+function readPairs(written: unknown, noun = "variable"): Read {
   const isObject = typeof written === "object" && written !== null && !Array.isArray(written);
   const items = isObject ? Object.entries(written) : (Array.isArray(written) ? written : [written]).map(splitPair);
   for (const [key, text] of items) {
     // The text may be a secret, so it is never shown.
     if (typeof text !== "string" && isObject) {
-      return { ...no("text for every variable"), got: `${typeof text === "object" ? showWritten(text) : `a ${typeof text}`} for ${key}` };
+      return { ...no(`text for every ${noun}`), got: `${typeof text === "object" ? showWritten(text) : `a ${typeof text}`} for ${key}` };
     }
     if (typeof text !== "string") return { ...no("KEY=VAL"), got: showWritten(key) };
     const isName = key !== "" && !/[=\0]/.test(key);

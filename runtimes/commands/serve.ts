@@ -15,20 +15,24 @@ import { exitCode, problemsText } from "../../core/settings/problem.ts";
 import { reloaded } from "../../core/settings/reload.ts";
 import type { Settings } from "../../core/settings/table.ts";
 import { helpText, printConfig, versionText } from "../../core/settings/usage.ts";
-import { workerCount } from "../../core/settings/resolve.ts";
+import { mostWorkers, workerCount } from "../../core/settings/resolve.ts";
 import { VERSION } from "../../core/version.ts";
 import { cpuCount } from "../cpus.ts";
 import { ownControlPath } from "../control_path.ts";
 import type { ControlSocket } from "../control_socket.ts";
 import { inside, insideObjections } from "../inside.ts";
 import { runtime } from "../current.ts";
-import { daemonize, findStarter, type Starter } from "../daemon.ts";
+import { daemonize, findStarter } from "../daemon.ts";
 import { ignoreUsr1 } from "../debugger.ts";
 import { configReader } from "../files.ts";
 import { COMMANDS } from "../main.ts";
+import { findInheritance, type Inheritance } from "../inheritance.ts";
 import { type LogFile, openLogFile } from "../log_file.ts";
+import { oomKills } from "../out_of_memory.ts";
 import { createPidfile, type Pidfile } from "../pidfile.ts";
 import { arbiterSystem, wait } from "../process.ts";
+import { type Starter, writeStatus } from "../status.ts";
+import { upgradeIn } from "../upgrade.ts";
 import { giveLog, identityOf, logFiles, objections } from "../users.ts";
 import { watch } from "../watch.ts";
 
@@ -41,7 +45,13 @@ const WORKER = workerScript(import.meta.url);
 /** Serves what `argv` asks for, or tells about it; resolves with the exit code. */
 export async function run(argv: readonly string[]): Promise<number> {
   if (runtime.debugsOnUsr1) ignoreUsr1(); // Reading the configuration may take long.
-  const starter = findStarter();
+  let inheritance: Inheritance | null;
+  try {
+    inheritance = findInheritance();
+  } catch (error) {
+    return complain(null, `\nError: ${(error as Error).message}\n`);
+  }
+  const starter = inheritance ? writeStatus(inheritance.status) : findStarter();
   const options: LoadOptions = {
     argv,
     env: { ...process.env },
@@ -52,10 +62,10 @@ export async function run(argv: readonly string[]): Promise<number> {
     objections: (settings) => [...objections(settings), ...insideObjections(settings)],
     ...(inside() === null ? {} : { inside: inside()! }),
   };
-  return await command(options, starter);
+  return await command(options, starter, inheritance);
 }
 
-async function command(options: LoadOptions, starter: Starter | null): Promise<number> {
+async function command(options: LoadOptions, starter: Starter | null, inheritance: Inheritance | null): Promise<number> {
   const loaded = await loadSettings(options);
   if (loaded.command === "help") return print(helpText(COMMANDS));
   if (loaded.command === "version") return print(versionText(VERSION));
@@ -67,10 +77,15 @@ async function command(options: LoadOptions, starter: Starter | null): Promise<n
   const system = arbiterSystem(WORKER);
   if (loaded.command === "check-config") return await check(system, loaded.settings, surroundings(options, loaded.settings, 0, loaded.variables));
   if (loaded.settings.daemon && starter === null) return await daemonize(loaded.settings);
-  return await serve(options, loaded, starter);
+  return await serve(options, loaded, { starter, inheritance });
 }
 
-async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | null): Promise<number> {
+interface Origin {
+  readonly starter: Starter | null;
+  readonly inheritance: Inheritance | null;
+}
+
+async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritance }: Origin): Promise<number> {
   let { settings } = loaded;
   directoryOf(settings);
   /** What stood in env-file when these settings were read. */
@@ -79,10 +94,12 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
   giveLogs(settings);
   let file = openErrorLog(settings);
   if (file.problem !== null) return complain(starter, `\nError: ${file.problem}\n`);
-  runtime.setTitle(title("master", settings));
+  /** As in gunicorn, what has a name is called `.2` until the arbiter before has gone. */
+  let suffix = inheritance ? ".2" : "";
+  runtime.setTitle(masterTitle());
   let pidfile: Pidfile | null;
   try {
-    pidfile = openPidfile(settings);
+    pidfile = openPidfile(settings, suffix);
   } catch (error) {
     return complain(starter, `\nError: ${(error as Error).message}\n`);
   }
@@ -100,11 +117,12 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
   let control = null as ControlSocket | null;
   let isOver = false;
   log("debug", "configuration", { detail: printConfig(settings).trimEnd() });
-  const code = await supervise(arbiterSystem(WORKER), {
+  const code = await supervise(arbiterSystem(WORKER, inheritance), {
     version: VERSION,
     settings,
     hooks: loaded.hooks,
     workers: (s) => workerCount(s, cpuCount()),
+    mostWorkers: (s) => mostWorkers(s, cpuCount()),
     reread,
     log,
     watch: (s, changed) => watch({ settings: s, log, changed }),
@@ -121,6 +139,8 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
       level = to;
       write = logTo(settings);
     },
+    oomKills,
+    upgrade: upgradeIn({ inheritance, env: options.env, cwd: options.cwd, promoted }),
     onFailed: (reason) => starter?.complain(`\nError: ${reason}\n`),
     notes: runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? [NO_USR1] : [],
   });
@@ -164,6 +184,7 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
   /** A reload holds: what belongs to the arbiter itself follows. */
   function onServing(now: Settings): void {
     starter?.serving();
+    inheritance?.closeRest();
     if (now === loaded.settings) return;
     level = null;
     movePidfile(now);
@@ -172,10 +193,21 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
     write = logTo(now);
   }
 
+  /** The arbiter before has gone, and its names with it. */
+  function promoted(): void {
+    suffix = "";
+    movePidfile(settings);
+    runtime.setTitle(masterTitle());
+  }
+
+  function masterTitle(): string {
+    return title("master", { ...settings, name: `${settings.name ?? settings.app}${suffix}` });
+  }
+
   function movePidfile(now: Settings): void {
-    if (pidfilePath(now) === (pidfile?.path ?? null)) return;
+    if (pidfilePath(now, suffix) === (pidfile?.path ?? null)) return;
     try {
-      const next = openPidfile(now);
+      const next = openPidfile(now, suffix);
       pidfile?.remove();
       pidfile = next;
     } catch (error) {
@@ -231,13 +263,13 @@ function giveLogs(settings: Settings): void {
   if (owner) for (const path of logFiles(settings)) giveLog(path, owner);
 }
 
-function openPidfile(settings: Settings): Pidfile | null {
-  const path = pidfilePath(settings);
+function openPidfile(settings: Settings, suffix: string): Pidfile | null {
+  const path = pidfilePath(settings, suffix);
   return path === null ? null : createPidfile(path);
 }
 
-function pidfilePath({ pidfile, chdir }: Settings): string | null {
-  return pidfile === null ? null : resolve(chdir, pidfile);
+function pidfilePath({ pidfile, chdir }: Settings, suffix: string): string | null {
+  return pidfile === null ? null : resolve(chdir, pidfile) + suffix;
 }
 
 /** What a worker of these settings finds around it; `variables` are those of env-file. */

@@ -56,3 +56,34 @@ test("tsgi --root-path mounts the application, and --header-map decides about un
   await serving(["--header-map", "refuse"], (ask) => assert.equal(ask("/", ...STATUS, "-H", "X_User: eve"), "400"));
   await serving(["--header-map", "dangerous"], (ask) => assert.equal(ask("/", "-H", "X_User: eve"), '["http",null,"","/","eve"]'));
 });
+
+test("tsgi believes the headers of secureSchemeHeaders, and no others", async () => {
+  await withFolder({ "app.ts": APP, "tsgi.config.ts": 'export default { app: "app.ts", bind: "127.0.0.1:0", secureSchemeHeaders: { "X-Scheme": "tls" } };' }, async (folder) => {
+    await withServer({ args: [], cwd: folder }, async (server) => {
+      const url = `http://127.0.0.1:${await server.port()}/`;
+      assert.equal(curl("-H", "X-Scheme: tls", url), '["https","on","","/",null]');
+      assert.equal(curl("-H", "X-Scheme: other", url), '["http",null,"","/",null]');
+      assert.equal(curl(...HTTPS, url), '["http",null,"","/",null]');
+    });
+  });
+});
+
+test("tsgi --forwarder-headers believes a trusted proxy what it names, and nobody else", async () => {
+  const names = ["--forwarder-headers", "X_USER,SCRIPT_NAME"];
+  const mounted = ["-H", "SCRIPT_NAME: /shop"];
+  await serving(names, (ask) => {
+    assert.equal(ask("/", "-H", "X_User: ann", "-H", "X-User: eve"), '["http",null,"","/","ann"]');
+    assert.equal(ask("/", "-H", "X-User: eve"), '["http",null,"","/",null]');
+    assert.equal(ask("unix:/", "-H", "X_User: eve", ...mounted), '["http",null,"","/",null]');
+    assert.equal(ask("/shop/cart", ...mounted), '["http",null,"/shop","/cart",null]');
+    for (const wrong of ["/shopping", "/"]) assert.equal(ask(wrong, ...STATUS, ...mounted), "404");
+    assert.equal(ask("/shop/", ...STATUS, "-H", "SCRIPT_NAME: /shop/"), "404");
+    // An application that enumerates its environs is soon given them whole.
+    for (let i = 0; i < 40; i++) assert.equal(ask("/", "-H", "X_User: ann"), '["http",null,"","/","ann"]');
+  });
+  await serving([...names, "--header-map", "refuse", "--root-path", "/a"], (ask) => {
+    assert.equal(ask("/a/b/c", "-H", "X_User: ann", "-H", "SCRIPT_NAME: /a/b"), '["http",null,"/a/b","/c","ann"]');
+    assert.equal(ask("/a/b", ...STATUS, "-H", "X_Other: eve"), "400");
+    assert.equal(ask("unix:/a/b", ...STATUS, "-H", "X_User: eve"), "400");
+  });
+});

@@ -331,7 +331,7 @@ test("tsgi reaps and replaces workers while a hook is under way that would never
 });
 
 test("tsgi refuses hooks that could not be called, all at once", async () => {
-  const wrong = `export default { on_exit() {}, preFork: (worker) => {}, onReload: 5, postRequest: (a, b, c, d, e) => {}, preExec() {} };`;
+  const wrong = `export default { on_exit() {}, preFork: (worker) => {}, onReload: 5, postRequest: (a, b, c, d, e) => {}, sslContext() {} };`;
   await withFolder({ "app.ts": APP, "tsgi.config.ts": wrong, "x.json": '{ "onExit": "f" }' }, async (folder) => {
     const server = new Server({ args: ["app.ts"], cwd: folder });
     assert.deepEqual(await server.ended, { code: 1, signal: null });
@@ -341,7 +341,7 @@ test("tsgi refuses hooks that could not be called, all at once", async () => {
       "Error: Cannot use tsgi.config.ts: preFork: expected a function with 2 parameters (server, worker) or none, got one with 1",
       "Error: Cannot use tsgi.config.ts: onReload: expected a function with 1 parameter (server) or none, got 5",
       "Error: Cannot use tsgi.config.ts: postRequest: expected a function with 2 to 4 parameters (worker, request, environ, response) or none, got one with 5",
-      "Error: Cannot use tsgi.config.ts: preExec: there is no such setting, see SETTINGS.md for those there are",
+      "Error: Cannot use tsgi.config.ts: sslContext: there is no such setting, see SETTINGS.md for those there are",
       "",
     ].join("\n"));
     const json = new Server({ args: ["app.ts", "-c", "x.json"], cwd: folder });

@@ -64,11 +64,16 @@ export function cannotSpawn(turn: Turn, id: number, reason: string): void {
   if (worker) mourn(turn, worker, { exitCode: 3, reason });
 }
 
-export function reap(turn: Turn, id: number, ending: Ending): void {
+interface Death {
+  readonly ending: Ending;
+  readonly outOfMemory?: boolean;
+}
+
+export function reap(turn: Turn, id: number, { ending, outOfMemory = false }: Death): void {
   const worker = find(turn, id);
   if (!worker) return;
   turn.arbiter = { ...turn.arbiter, workers: turn.arbiter.workers.filter((w) => w.id !== id) };
-  report(turn, worker, ending);
+  report(turn, worker, { ending, outOfMemory });
   if (isAlive(worker)) mourn(turn, worker, null);
 }
 
@@ -90,12 +95,12 @@ export function mourn(turn: Turn, worker: Worker, failure: Failure | null): void
 }
 
 /** gunicorn's line about a death, but it never guesses: what the arbiter did itself it says itself. */
-function report(turn: Turn, worker: Worker, ending: Ending): void {
+function report(turn: Turn, worker: Worker, { ending, outOfMemory }: Death): void {
   const { pid } = worker;
   if (ending.signal) {
     const expected = worker.phase === "murdered" || (turn.arbiter.halt !== null && worker.phase === "draining");
     const level = ending.signal === "SIGTERM" ? "info" : expected ? "warning" : ending.signal === "SIGKILL" ? "error" : "warning";
-    log(turn, level, "signalled", { pid, signal: ending.signal, cause: worker.cause });
+    log(turn, level, "signalled", { pid, signal: ending.signal, cause: worker.phase !== "murdered" && outOfMemory && ending.signal === "SIGKILL" ? "out-of-memory" : worker.cause });
   } else if (ending.code !== 0) {
     log(turn, "error", "exited", { pid, code: ending.code });
   }

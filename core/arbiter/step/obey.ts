@@ -3,6 +3,7 @@ import type { Signal } from "../process.ts";
 import { halt } from "./halt.ts";
 import { hangUp } from "./reload.ts";
 import { log, type Turn } from "./turn.ts";
+import { upgrade } from "./upgrade.ts";
 
 export function obey(turn: Turn, signal: Signal): void {
   log(turn, "info", "handling-signal", { signal: signal.toLowerCase() });
@@ -18,10 +19,12 @@ export function obey(turn: Turn, signal: Signal): void {
     case "USR1":
       turn.effects.push({ type: "reopen-logs" });
       return;
+    case "USR2":
+      return upgrade(turn);
     case "WINCH":
       return dismiss(turn);
     case "TTIN":
-      return resize(turn, turn.arbiter.target + 1);
+      return grow(turn);
     case "TTOU":
       // After WINCH there are none, and one less is none too.
       return resize(turn, Math.min(turn.arbiter.target, Math.max(1, turn.arbiter.target - 1)));
@@ -33,6 +36,12 @@ function dismiss(turn: Turn): void {
   if (!turn.arbiter.daemon) return log(turn, "debug", "winch-ignored", {});
   log(turn, "info", "dismissed", {});
   resize(turn, 0);
+}
+
+function grow(turn: Turn): void {
+  const { target, limits } = turn.arbiter;
+  if (target < (limits.maxWorkers ?? Infinity)) resize(turn, target + 1);
+  else log(turn, "warning", "enough-workers", { workers: target });
 }
 
 function resize(turn: Turn, target: number): void {

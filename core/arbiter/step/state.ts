@@ -9,6 +9,8 @@ export const SILENT: Millis = 1000;
 /** The settings that decide, in milliseconds; 0 turns a limit off. */
 export interface Limits {
   readonly workers: number;
+  /** How many TTIN may bring it to; no bound if absent. */
+  readonly maxWorkers?: number;
   readonly timeout: Millis;
   readonly bootTimeout: Millis;
   readonly gracefulTimeout: Millis;
@@ -97,6 +99,10 @@ export interface Arbiter {
   readonly restoring: { readonly maxSurge: number } | null;
   readonly workers: readonly Worker[];
   readonly nextId: number;
+  /** The new arbiter that USR2 started beside this one; its pid once it has one. */
+  readonly successor: { readonly pid: number | null } | null;
+  /** The old arbiter that started this one by USR2, for as long as it lives. */
+  readonly parent: number | null;
   /** Slots opened so far; none is ever closed. */
   readonly slots: number;
   /** Since when a slot has nobody who accepts. */
@@ -127,13 +133,19 @@ export type ArbiterEvent =
     | { readonly type: "tired"; readonly id: number; readonly faulty: boolean }
     /** Sockets cannot be handed over after all. */
     | { readonly type: "fell-back" }
-    | { readonly type: "exited"; readonly id: number; readonly ending: Ending }
+    /** `outOfMemory`: the kernel says that it ended somebody for want of memory meanwhile. */
+    | { readonly type: "exited"; readonly id: number; readonly ending: Ending; readonly outOfMemory?: boolean }
     /** With --reload: what is served was changed on disk. */
     | { readonly type: "changed"; readonly file: string }
     | { readonly type: "configured"; readonly limits: Limits }
     | { readonly type: "refused"; readonly reason: string }
     /** The application of that generation was tried; null if it can be served. */
     | { readonly type: "preflighted"; readonly generation: number; readonly breakage: Breakage | null }
+    | { readonly type: "upgrade-started"; readonly pid: number }
+    | { readonly type: "upgrade-failed"; readonly reason: string }
+    /** The new arbiter has gone; `reason` if it never served. */
+    | { readonly type: "successor-exited"; readonly ending: Ending; readonly reason: string | null }
+    | { readonly type: "parent-exited" }
   );
 
 export type Effect =
@@ -146,6 +158,10 @@ export type Effect =
   /** Try the application in a process that never serves; or do not any more. */
   | { readonly type: "preflight"; readonly generation: number }
   | { readonly type: "end-preflight" }
+  /** Start a new arbiter beside this one, with its sockets. */
+  | { readonly type: "upgrade" }
+  /** Take over the names of the old arbiter, which has gone. */
+  | { readonly type: "promote" }
   /** Every worker of the serving generation answers with a page about it from now on. */
   | { readonly type: "show-error"; readonly breakage: Breakage }
   /** Here and in every worker. */
@@ -154,8 +170,16 @@ export type Effect =
   | { readonly type: "log"; readonly level: Level; readonly event: EventName; readonly fields: Fields; readonly of?: number }
   | { readonly type: "exit"; readonly code: number };
 
+/** What else the first state depends on. `slots`: how many of them are open already; `parent`: the arbiter to take the place of. */
+export interface Origin {
+  readonly covers: boolean;
+  readonly daemon?: boolean;
+  readonly slots?: number;
+  readonly parent?: number | null;
+}
+
 /** The arbiter before its first event. */
-export function arbiter(limits: Limits, options: { readonly covers: boolean; readonly daemon?: boolean }, at: Millis): Arbiter {
+export function arbiter(limits: Limits, options: Origin, at: Millis): Arbiter {
   return {
     phase: "serving",
     halt: null,
@@ -170,7 +194,9 @@ export function arbiter(limits: Limits, options: { readonly covers: boolean; rea
     restoring: null,
     workers: [],
     nextId: 1,
-    slots: limits.workers,
+    successor: null,
+    parent: options.parent ?? null,
+    slots: Math.max(limits.workers, options.slots ?? 0),
     bare: {},
     everServed: false,
     broken: null,

@@ -33,6 +33,7 @@ test("step() has a story for every way a server lives and ends", () => {
     "boot", "crash", "crash_loop", "silent_worker", "suspended_machine", "reload", "reload_that_fails", "grow", "shrink",
     "graceful_stop", "second_term", "quick_stop", "app_cannot_load", "spawn_fails", "preflight_fails", "canary_fails", "canary_holds",
     "warmup_fails", "rolling_reload", "rolling_reload_that_fails", "hang_up_while_rolling",
+    "upgrade", "upgrade_promoted", "upgrade_rolled_back", "upgrade_that_fails",
   ];
   assert.deepEqual(wanted.filter((w) => !names.includes(w)), []);
 });
@@ -55,7 +56,7 @@ function retell(text: string): string {
     if (line === "" || line.startsWith("#")) continue;
     const [first = "", second = "", ...rest] = line.split(/\s+/);
     if (first === "limits") {
-      state = arbiter(limitsOf([second, ...rest]), { covers: !line.includes("covers=no"), daemon: line.includes("daemon=yes") }, 0);
+      state = arbiter(limitsOf([second, ...rest]), { covers: !line.includes("covers=no"), daemon: line.includes("daemon=yes"), ...origin(line) }, 0);
       continue;
     }
     if (first === "!phase") {
@@ -78,11 +79,19 @@ function retell(text: string): string {
   return lines.join("\n");
 }
 
+/** `slots=N` and `parent=PID` of an arbiter that takes another one's place. */
+function origin(line: string): { readonly slots?: number; readonly parent?: number } {
+  const slots = / slots=(\d+)/.exec(line)?.[1];
+  const parent = / parent=(\d+)/.exec(line)?.[1];
+  return { ...(slots ? { slots: Number(slots) } : {}), ...(parent ? { parent: Number(parent) } : {}) };
+}
+
 function limitsOf(words: readonly string[]): Limits {
   const given = Object.fromEntries(words.map((w) => w.split("=")));
   const millis = (key: string, fallback: number) => Number(given[key] ?? fallback) * 1000;
   return {
     workers: Number(given.workers ?? 1),
+    ...(given["max-workers"] === undefined ? {} : { maxWorkers: Number(given["max-workers"]) }),
     timeout: millis("timeout", 30),
     bootTimeout: millis("boot-timeout", 60),
     gracefulTimeout: millis("graceful-timeout", 30),
@@ -123,15 +132,22 @@ function eventOf(type: string, words: readonly string[], at: number): ArbiterEve
     case "filled":
       return { type, at, id, full: given.full === "yes" };
     case "exited":
-      return { type, at, id, ending: { code: given.code === undefined ? null : Number(given.code), signal: given.signal ?? null } };
+      return { type, at, id, ending: { code: given.code === undefined ? null : Number(given.code), signal: given.signal ?? null }, ...(given.oom === "yes" ? { outOfMemory: true } : {}) };
     case "changed":
       return { type, at, file: words[0]! };
     case "configured":
       return { type, at, limits: limitsOf(words) };
     case "refused":
+    case "upgrade-failed":
       return { type, at, reason: words.join(" ") };
     case "preflighted":
       return { type, at, generation: Number(given.generation), breakage: reason === "" ? null : { reason } };
+    case "upgrade-started":
+      return { type, at, pid: Number(given.pid) };
+    case "successor-exited":
+      return { type, at, ending: { code: given.code === undefined ? null : Number(given.code), signal: given.signal ?? null }, reason: reason === "" ? null : reason };
+    case "parent-exited":
+      return { type, at };
   }
   throw new Error(`Cannot tell what happened: no event is called ${type}`);
 }
@@ -156,6 +172,8 @@ function effectText(effect: Effect): string {
     case "end-preflight":
     case "read-configuration":
     case "reopen-logs":
+    case "upgrade":
+    case "promote":
       return effect.type;
   }
 }

@@ -27,10 +27,10 @@ test("parseCommandLine() lets the last of a single flag win, turns booleans off,
 });
 
 test("parseCommandLine() reports every flag it does not understand, with the nearest", () => {
-  const line = parse("--wokers=3", "--paste", "100", "--no-server-headr", "--worker_class=x", "-x", "--bind", "--workers", "4", "--reuse-port=yes", "--name");
+  const line = parse("--wokers=3", "--pasta", "100", "--no-server-headr", "--worker_class=x", "-x", "--bind", "--workers", "4", "--reuse-port=yes", "--name");
   assert.deepEqual(line.problems.map((problem) => problem.message), [
     "Unknown flag --wokers, did you mean --workers?",
-    "Unknown flag --paste, see tsgi --help for those there are",
+    "Unknown flag --pasta, see tsgi --help for those there are",
     "Unknown flag --no-server-headr, did you mean --no-server-header?",
     "Unknown flag --worker_class, did you mean --worker-class?",
     "Unknown flag -x, see tsgi --help for those there are",

@@ -12,9 +12,9 @@ function taking(count: number): (...args: never[]) => void {
   return Function(...Array.from({ length: count }, (_, i) => `p${i}`), "") as (...args: never[]) => void;
 }
 
-test("HOOKS has gunicorn's hooks in camelCase, but pre_exec", () => {
+test("HOOKS has gunicorn's hooks in camelCase", () => {
   const gunicorn =
-    "on_starting on_reload when_ready pre_fork post_fork post_worker_init worker_int worker_abort pre_request post_request child_exit worker_exit nworkers_changed on_exit";
+    "on_starting on_reload when_ready pre_fork post_fork post_worker_init worker_int worker_abort pre_request post_request child_exit worker_exit nworkers_changed pre_exec on_exit";
   const camel = gunicorn.split(" ").map((name) => name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()));
   assert.deepEqual(HOOK_NAMES.toSorted(), camel.toSorted());
   assert.deepEqual(HOOK_NAMES.filter(isSettingName), []);
@@ -38,7 +38,7 @@ test("fromConfig() takes a hook with the hook's number of parameters or none, an
   const arities = Object.fromEntries(HOOK_NAMES.map((name) => [name, [HOOKS[name].least, HOOKS[name].parameters.length]]));
   assert.deepEqual(arities, {
     nworkersChanged: [3, 3], onStarting: [1, 1], whenReady: [1, 1], onReload: [1, 1], preFork: [2, 2], postFork: [2, 2], postWorkerInit: [1, 1],
-    preRequest: [2, 2], postRequest: [2, 4], workerInt: [1, 1], workerAbort: [1, 1], workerExit: [2, 2], childExit: [2, 3], onExit: [1, 1],
+    preRequest: [2, 2], postRequest: [2, 4], workerInt: [1, 1], workerAbort: [1, 1], workerExit: [2, 2], childExit: [2, 3], preExec: [1, 1], onExit: [1, 1],
   });
 });
 
@@ -58,7 +58,6 @@ test("fromConfig() answers gunicorn's names and slips with the hook that is mean
     assert.deepEqual(messages({ [snake]: taking(0) }), [`Cannot use c.ts: ${snake}: there is no such setting, did you mean ${name}?`]);
   }
   assert.deepEqual(messages({ onExt: taking(0) }), ["Cannot use c.ts: onExt: there is no such setting, did you mean onExit?"]);
-  assert.deepEqual(messages({ pre_exec: taking(0) }), ["Cannot use c.ts: pre_exec: there is no such setting, see SETTINGS.md for those there are"]);
   assert.equal(hookOf("toString"), undefined);
 });
 

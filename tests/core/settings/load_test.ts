@@ -141,7 +141,7 @@ test("loadSettings() refuses a config that is none, and keys it does not know", 
     assert.deepEqual(await because("export default { worker_class: 'sync', accesslog: '-', tmpUploadDir: 'x', config: 'x', help: true, workers: 0 };"), [
       "Cannot use tsgi.config.ts: worker_class: there is no such setting, did you mean workerClass?",
       "Cannot use tsgi.config.ts: accesslog: there is no such setting, did you mean accessLogfile?",
-      "Cannot use tsgi.config.ts: tmpUploadDir: there is no such setting, see SETTINGS.md for those there are",
+      "Cannot use tsgi.config.ts: tmpUploadDir: neither heartbeats nor uploads are written to files; leave it out",
       "Cannot use tsgi.config.ts: config: it works only as a flag, write --config on the command line or in TSGI_CMD_ARGS",
       "Cannot use tsgi.config.ts: help: there is no such setting, see SETTINGS.md for those there are",
       "Cannot use tsgi.config.ts: workers: expected a whole number >= 1 or auto, got 0",
@@ -229,5 +229,37 @@ test("loadSettings() refuses a root path that nothing can be mounted at", async 
   await inPlace({}, async ({ load }) => {
     for (const path of ["shop", "/", "/shop/", "//x", "/a?b"]) assert.match(messages(await load(["app.ts", "--root-path", path])).join(), /expected a path such as \/shop/, path);
     assert.deepEqual(messages(await load(["app.ts", "--root-path", "/shop/fr"])), []);
+  });
+});
+
+test("loadSettings() takes secureSchemeHeaders from a config file only, and refuses what are no headers", async () => {
+  const config = (value: string) => ({ "tsgi.config.ts": `export default { app: "app.ts", secureSchemeHeaders: ${value} };` });
+  const messages = async (files: Readonly<Record<string, string>>, argv: string[] = [], env = {}) => {
+    let found: readonly string[] = [];
+    await inPlace(files, async ({ load }) => {
+      const { settings, problems } = await load(argv, env);
+      found = problems.length > 0 ? problems.map((problem) => problem.message) : [JSON.stringify(settings.secureSchemeHeaders)];
+    });
+    return found;
+  };
+  assert.deepEqual(await messages(config('{ "X-Scheme": "https" }')), ['{"X-Scheme":"https"}']);
+  assert.deepEqual(await messages(config("{}")), ["{}"]);
+  assert.deepEqual(await messages(config("5")), ["Cannot use tsgi.config.ts: secureSchemeHeaders: expected KEY=VAL, got 5"]);
+  assert.deepEqual(await messages(config('{ "X-Scheme": 1 }')), ["Cannot use tsgi.config.ts: secureSchemeHeaders: expected text for every header, got a number for X-Scheme"]);
+  assert.deepEqual(await messages(config('{ "X Scheme": "https", "X-Ssl": "" }')), [
+    'Cannot use tsgi.config.ts: secureSchemeHeaders: expected names of headers, got "X Scheme"',
+    'Cannot use tsgi.config.ts: secureSchemeHeaders: expected the value of X-Ssl that means https, got ""',
+  ]);
+  const only = "it works only in a config file, write secureSchemeHeaders in tsgi.config.ts";
+  assert.deepEqual(await messages({}, ["app.ts", "--secure-scheme-headers=X=1"]), [`Cannot use --secure-scheme-headers: ${only}`]);
+  assert.deepEqual(await messages({}, ["app.ts"], { TSGI_SECURE_SCHEME_HEADERS: "X=1" }), [`Cannot use TSGI_SECURE_SCHEME_HEADERS: ${only}`]);
+});
+
+test("loadSettings() refuses forwarder-headers that name none with _", async () => {
+  await inPlace({}, async ({ load }) => {
+    assert.deepEqual((await load(["app.ts", "--forwarder-headers", "REMOTE_USER,script_name"])).settings.forwarderHeaders, ["REMOTE_USER", "script_name"]);
+    const expected = "expected names of headers with _ such as REMOTE_USER or SCRIPT_NAME";
+    const { problems } = await load(["app.ts", "--forwarder-headers", "REMOTE-USER,CONTENT_LENGTH,*"]);
+    assert.deepEqual(problems.map((problem) => problem.message), ["REMOTE-USER", "CONTENT_LENGTH", "*"].map((got) => `Cannot use --forwarder-headers: ${expected}, got "${got}"`));
   });
 });

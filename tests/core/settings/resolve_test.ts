@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromEnvironment } from "../../../core/settings/environment.ts";
-import { resolve, workerCount } from "../../../core/settings/resolve.ts";
+import { mostWorkers, resolve, workerCount } from "../../../core/settings/resolve.ts";
 import type { Settings } from "../../../core/settings/table.ts";
 
 const COMPUTED = { chdir: "/srv", runtime: "deno" } as const;
@@ -17,7 +17,8 @@ test("resolve() of nothing gives gunicorn's defaults", () => {
     forwardedAllowIps: ["127.0.0.1", "::1"], headerMap: "drop", rootPath: null, accessLogfile: null,
     accessLogformat: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"', errorLogfile: "-", logLevel: "info", logFormat: "text",
     name: null, requestTimeout: 0, slowRequest: 0, loopLag: 0, limitConcurrency: 0, watchdog: true, metrics: true,
-    warmup: [], preflight: true, canary: 0, canaryErrors: 5, reloadStrategy: "surge", maxSurge: 1,
+    warmup: [], preflight: true, canary: 0, canaryErrors: 5, reloadStrategy: "surge", maxSurge: 1, maxWorkers: 0, forwarderHeaders: [],
+    secureSchemeHeaders: { "X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on" },
   };
   assert.deepEqual(settings, expected);
   assert.deepEqual(problems, []);
@@ -62,10 +63,17 @@ test("Settings survive JSON", () => {
   assert.deepEqual(JSON.parse(JSON.stringify(settings)), settings);
 });
 
+test("mostWorkers() leaves room for more than what is set, unless it is set itself", () => {
+  assert.equal(mostWorkers({ workers: 3, maxWorkers: 5 }, 8), 5);
+  assert.equal(mostWorkers({ workers: 3, maxWorkers: 0 }, 8), 32);
+  assert.equal(mostWorkers({ workers: 9, maxWorkers: 0 }, 0.5), 18);
+});
+
 test("workerCount() is what is set, or the CPUs rounded up", () => {
-  assert.equal(workerCount({ workers: 3 }, 8), 3);
-  assert.equal(workerCount({ workers: "auto" }, 8), 8);
-  assert.equal(workerCount({ workers: "auto" }, 0.5), 1);
+  assert.equal(workerCount({ workers: 3, maxWorkers: 0 }, 8), 3);
+  assert.equal(workerCount({ workers: "auto", maxWorkers: 0 }, 8), 8);
+  assert.equal(workerCount({ workers: "auto", maxWorkers: 4 }, 8), 4);
+  assert.equal(workerCount({ workers: "auto", maxWorkers: 0 }, 0.5), 1);
 });
 
 test("fromEnvironment() reads TSGI_* over PORT and WEB_CONCURRENCY, and empty as unset", () => {
