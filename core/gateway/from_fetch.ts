@@ -1,7 +1,7 @@
 import { createRequest } from "./create_request.ts";
 import { kindOf, TsgiError } from "./error.ts";
 import { isHopByHop } from "./hop_by_hop.ts";
-import { examine, TEXT_TYPE, TYPES_LATE } from "./late_type.ts";
+import { examine, TEXT_TYPE, typesLate } from "./late_type.ts";
 import { status } from "./status.ts";
 import type { App, Body, Environ, FetchHandler, HeaderList, Status } from "./types.ts";
 
@@ -36,7 +36,7 @@ export function fromFetch(handler: FetchHandler, options: FromFetchOptions = {})
     if (!isResponse(response)) throw new TsgiError("ERR_TSGI_BODY", `Cannot answer with ${kindOf(response)}: the Fetch handler has to return a Response`);
     if (response.bodyUsed) throw new TsgiError("ERR_TSGI_BODY", "Cannot answer with a Response whose body was read: return response.clone() where you read it");
     const headers = headersOf(response);
-    if (TYPES_LATE && response.body !== null && !response.headers.has("content-type")) {
+    if (typesLate() && response.body !== null && !response.headers.has("content-type")) {
       const { isText, body } = await examine(response.body);
       if (isText) headers.push(["content-type", TEXT_TYPE]);
       startResponse(statusOf(response), headers);

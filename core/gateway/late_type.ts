@@ -6,8 +6,12 @@
 
 export const TEXT_TYPE = "text/plain;charset=UTF-8";
 
-/** Whether a Response's headers do not say that it was made from a string. */
-export const TYPES_LATE = !new Response("text").headers.has("content-type");
+let isLate: boolean | null = null;
+
+/** Whether a Response's headers do not say that it was made from a string. Cloudflare's Workers make none before a request comes. */
+export function typesLate(): boolean {
+  return isLate ??= !new Response("text").headers.has("content-type");
+}
 
 const BINARY = /[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]/;
 /** Turns of the microtask queue in which what is in memory can be read; reading it takes one on Bun 1.4.5. */
