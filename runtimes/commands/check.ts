@@ -107,7 +107,7 @@ function appOf(application: Application) {
 /** The application's own scripts, without packages and without tsgi, which is portable where its adapters say so. */
 function filesOf(uri: string): Set<string> {
   const { module } = parseAppUri(uri);
-  const own = fileURLToPath(new URL("../../", import.meta.url));
+  const own = fileURLToPath(new URL("../../", import.meta.url).href);
   const tsgi = ["core/", "runtimes/", "adapters/", "mod.ts"].map((part) => own + part);
   const url = loader.resolve(module);
   if (!url.startsWith("file:")) return new Set();

@@ -157,7 +157,8 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
       const path = settings.controlSocket === null ? ownControlPath() : resolve(settings.chdir, settings.controlSocket);
       control = await openControlSocket(path, settings.controlSocketMode, controls);
       if (isOver) return control.close();
-      log("info", "control-listening", { path });
+      // Nobody asked for the one that everybody gets.
+      log(settings.controlSocket === null ? "debug" : "info", "control-listening", { path });
     } catch (error) {
       log("warning", "control-failed", { reason: (error as Error).message });
     }

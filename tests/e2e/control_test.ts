@@ -19,7 +19,7 @@ test("tsgi ctl asks a server it finds by itself, and steers it", async () => {
   await withFolder({}, async (folder) => {
     const ctl = controller({ XDG_RUNTIME_DIR: folder });
     assert.match((await ctl("show", "workers")).error, /^Error: No server has a control socket in .*tsgi/);
-    await withServer({ args: ["-w", "2", "-b", "127.0.0.1:0", hello], env: { XDG_RUNTIME_DIR: folder } }, async (server) => {
+    await withServer({ args: ["--log-level", "debug", "-w", "2", "-b", "127.0.0.1:0", hello], env: { XDG_RUNTIME_DIR: folder } }, async (server) => {
       await server.port(2);
       const [, path = ""] = await server.logged(/Control socket listening at (.*\.ctl)/);
       assert.equal(path, join(folder, "tsgi", `${server.pid}.ctl`));
@@ -47,7 +47,7 @@ test("tsgi ctl asks a server it finds by itself, and steers it", async () => {
 test("tsgi ctl reload --wait ends with 0 when the reload holds, and with 1 and the reason when it does not", async () => {
   await withFolder({ "app.ts": app("one") }, async (folder) => {
     const ctl = controller({ XDG_RUNTIME_DIR: folder });
-    await withServer({ args: ["-b", "127.0.0.1:0", "app.ts"], cwd: folder, env: { XDG_RUNTIME_DIR: folder } }, async (server) => {
+    await withServer({ args: ["--log-level", "debug", "-b", "127.0.0.1:0", "app.ts"], cwd: folder, env: { XDG_RUNTIME_DIR: folder } }, async (server) => {
       const port = await server.port();
       await server.logged(/Control socket/);
       writeFileSync(join(folder, "app.ts"), app("two"));
@@ -65,7 +65,7 @@ test("tsgi ctl reload --wait ends with 0 when the reload holds, and with 1 and t
 test("the control socket speaks gunicornc's frames, answers what is wrong, and ends a client that breaks the rules", async () => {
   await withFolder({}, async (folder) => {
     const path = join(folder, "own.ctl");
-    await withServer({ args: ["-b", "127.0.0.1:0", "--control-socket", path, "--control-socket-mode", "0660", hello] }, async (server) => {
+    await withServer({ args: ["--log-level", "debug", "-b", "127.0.0.1:0", "--control-socket", path, "--control-socket-mode", "0660", hello] }, async (server) => {
       await server.port();
       await server.logged(/Control socket listening at .*own\.ctl/);
       assert.equal(lstatSync(path).mode & 0o777, 0o660);
@@ -109,13 +109,13 @@ test("tsgi ctl tail follows the access log, reads commands from its input, and k
   await withFolder({}, async (folder) => {
     const env = { XDG_RUNTIME_DIR: folder };
     const ctl = controller(env);
-    await withServer({ args: ["-b", "127.0.0.1:0", "--access-logfile", join(folder, "access.log"), "-n", "first", hello], env }, async (server) => {
+    await withServer({ args: ["--log-level", "debug", "-b", "127.0.0.1:0", "--access-logfile", join(folder, "access.log"), "-n", "first", hello], env }, async (server) => {
       const port = await server.port();
       await server.logged(/Control socket/);
       assert.equal(await firstLine(env, () => curl(`http://127.0.0.1:${port}/watched`)), true);
       const piped = execFileSync(program()[0]!, [...program().slice(1), "ctl"], { env: { ...process.env, ...env }, input: "show stats\nworker add\n", encoding: "utf8" });
       assert.match(piped, /uptime .*previous = 1\ntotal +=? ?/s);
-      await withServer({ args: ["-b", "127.0.0.1:0", "-n", "second", hello], env }, async (second: Server) => {
+      await withServer({ args: ["--log-level", "debug", "-b", "127.0.0.1:0", "-n", "second", hello], env }, async (second: Server) => {
         await second.logged(/Control socket/);
         const both = await ctl("show", "workers");
         assert.equal(both.code, 1);
@@ -132,7 +132,7 @@ test("tsgi ctl top shows the workers live in a terminal and ends with q; without
   if (!existsSync("/usr/bin/tmux")) return t.skip("tmux is not installed");
   await withFolder({}, async (folder) => {
     const env = { XDG_RUNTIME_DIR: folder };
-    await withServer({ args: ["-w", "2", "-b", "127.0.0.1:0", hello], env }, async (server) => {
+    await withServer({ args: ["--log-level", "debug", "-w", "2", "-b", "127.0.0.1:0", hello], env }, async (server) => {
       const port = await server.port(2);
       await server.logged(/Control socket/);
       const tmux = (...args: string[]) => execFileSync("tmux", ["-S", join(folder, "tmux"), ...args], { encoding: "utf8", env: { ...process.env, ...env } });
