@@ -16,7 +16,7 @@ const text = (value: string) => `export const text = ${JSON.stringify(value)};\n
 /** A server with --reload in a folder of its own. */
 async function developing(args: readonly string[], files: Readonly<Record<string, string>>, use: (place: Place) => Promise<void>): Promise<void> {
   await withFolder(files, async (folder) => {
-    await withServer({ args: ["--reload", "-b", "127.0.0.1:0", ...args, "app.ts"], cwd: folder }, async (server) => {
+    await withServer({ args: ["--reload", "--log-level", "debug", "-b", "127.0.0.1:0", ...args, "app.ts"], cwd: folder }, async (server) => {
       const url = `http://127.0.0.1:${(await server.logged(/Listening at: http:\/\/127\.0\.0\.1:(\d+)/))[1]}/`;
       await use({
         server,
@@ -48,7 +48,7 @@ const FAILED = /Reload failed, generation \d+ keeps serving/;
 for (const engine of ["native", "poll"]) {
   test(`tsgi --reload --reload-engine ${engine} serves what was saved: in place, renamed over, and imported only now`, async () => {
     await developing(["--reload-engine", engine], { "app.ts": APP, "text.ts": text("one") }, async ({ server, ask, write, path, after }) => {
-      await server.booted(1);
+      await server.serving(1);
       assert.equal(ask(), "one");
       assert.match(server.log, /\[WARNING\] Reloader is on\. Use in development only!\n/);
       await after(new RegExp(`\\[INFO\\] Worker reloading: \\S*/text\\.ts modified\\n[^]*${RELOADED.source}`), () => write("text.ts", text("two")));
@@ -72,7 +72,7 @@ for (const engine of ["native", "poll"]) {
 
 test("tsgi --reload survives a syntax error, shows it, and goes on when it is mended", async () => {
   await developing(["-w", "2"], { "app.ts": APP, "text.ts": text("one") }, async ({ server, ask, write, after }) => {
-    await server.booted(2);
+    await server.serving(2);
     assert.equal(ask(), "one");
     const before = server.workers();
     await after(FAILED, () => write("text.ts", "export const text = <b>;"));
@@ -93,7 +93,7 @@ test("tsgi --reload survives a syntax error, shows it, and goes on when it is me
 test("tsgi --reload starts with a broken application, and serves it when it is mended", async () => {
   await developing(["-w", "2"], { "app.ts": APP }, async ({ server, ask, write, after }) => {
     await server.until(() => /Cannot load app\.ts: no such module/.test(server.log), "the error");
-    await server.booted(2);
+    await server.serving(2);
     assert.match(ask("-i"), /^HTTP\/1\.1 500 [^]*Cannot load app\.ts: no such module/);
     await after(RELOADED, () => write("text.ts", text("there")));
     assert.equal(ask(), "there");
@@ -103,7 +103,7 @@ test("tsgi --reload starts with a broken application, and serves it when it is m
 test("tsgi --reload reads a changed configuration, and says what is wrong with it", async () => {
   const files = { "app.ts": APP, "text.ts": text("one"), "tsgi.config.ts": "export default {};" };
   await developing([], files, async ({ server, ask, write, after }) => {
-    await server.booted(1);
+    await server.serving(1);
     await after(/Worker reloading: \S*\/tsgi\.config\.ts modified\n[^]*Reload failed/, () => write("tsgi.config.ts", "export default { workers: 0 };"));
     await server.until(() => /^Cannot use tsgi\.config\.ts: workers/.test(ask()), "the error page");
     await after(/Reloaded: generation \d+ serves with 2 workers/, () => write("tsgi.config.ts", "export default { workers: 2 };"));
@@ -115,7 +115,7 @@ test("tsgi --reload-extra-file takes paths and patterns, for files that come and
   const files = { "app.ts": APP, "text.ts": text("one"), "words.txt": "a" };
   const args = ["--reload-extra-file", "words.txt", "--reload-extra-file", "templates/**/*.html"];
   await developing(args, files, async ({ server, ask, write, path, after }) => {
-    await server.booted(1);
+    await server.serving(1);
     assert.equal(ask(), "one");
     assert.match(server.log, /\[WARNING\] No file matches --reload-extra-file \S*templates\/\*\*\/\*\.html yet\n/);
     await after(/words\.txt modified\n[^]*Reloaded/, () => write("words.txt", "b"));
@@ -133,7 +133,7 @@ test("tsgi --reload-extra-file takes paths and patterns, for files that come and
 
 test("tsgi --reload makes one reload of many changes", async () => {
   await developing([], { "app.ts": APP, "text.ts": text("one") }, async ({ server, ask, write, after }) => {
-    await server.booted(1);
+    await server.serving(1);
     assert.equal(ask(), "one");
     await after(RELOADED, () => {
       for (let i = 0; i < 20; i++) write(i % 2 === 0 ? "text.ts" : "app.ts", i % 2 === 0 ? text(`text ${i}`) : APP + "\n".repeat(i));
@@ -146,7 +146,7 @@ test("tsgi --reload makes one reload of many changes", async () => {
 test("tsgi --reload turns lint on", async () => {
   const files = { "app.ts": `export default (environ, startResponse) => { startResponse("200 ", []); return [1]; };` };
   await developing([], files, async ({ server, ask }) => {
-    await server.booted(1);
+    await server.serving(1);
     ask();
     await server.logged(/\bLint|LintError/);
   });

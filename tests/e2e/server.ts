@@ -97,6 +97,11 @@ export class Server {
     await this.until(() => this.workers().length >= workers, `${workers} workers`);
   }
 
+  /** Resolves when `workers` of the first generation serve, which only a log of level debug tells. */
+  async serving(workers: number): Promise<void> {
+    await this.until(() => [...this.#log.matchAll(/\[DEBUG\] Worker \(pid:\d+\) serves in slot/g)].length >= workers, `${workers} workers that serve`);
+  }
+
   /** The pids of the children that live now. */
   workers(): number[] {
     return childrenOf(this.pid);

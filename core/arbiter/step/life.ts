@@ -38,6 +38,7 @@ export function becomeServing(turn: Turn, id: number, slot: number): void {
   const worker = find(turn, id);
   if (worker?.phase !== "ready" || worker.slot !== slot) return;
   change(turn, id, { phase: "serving", since: turn.at, heard: turn.at, servingSince: turn.at });
+  log(turn, "debug", "serving", { pid: worker.pid, slot });
   turn.arbiter = { ...turn.arbiter, everServed: true };
 }
 
