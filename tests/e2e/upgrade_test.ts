@@ -1,7 +1,7 @@
 /** USR2: a new arbiter takes the old one's place, or does not, and no client notices. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -193,7 +193,7 @@ interface Master {
 /** A server with its pid in m.pid and its log in m.log, for the time of `use`; nothing of it is left behind, whoever its arbiter is by then. */
 async function withMaster(folder: string, args: readonly string[], use: (at: Master) => Promise<void>, stdio: readonly ("ignore" | number)[] = []): Promise<void> {
   const [command = "", ...before] = program();
-  const child = spawn(command, [...before, ...args, "-p", "m.pid", "--log-file", "m.log"], { cwd: folder, stdio: ["ignore", "ignore", "ignore", ...stdio] });
+  const child = spawn(command, [...before, ...args, "-p", "m.pid", "--log-file", "m.log", "--log-level", "debug"], { cwd: folder, stdio: ["ignore", "ignore", "ignore", ...stdio] });
   const ended = new Promise<void>((resolve) => child.on("exit", () => resolve()));
   const read = (name: string) => existsSync(join(folder, name)) ? readFileSync(join(folder, name), "utf8") : "";
   const at: Master = {
@@ -204,13 +204,13 @@ async function withMaster(folder: string, args: readonly string[], use: (at: Mas
     port: async () => Number((await at.logged(/Listening at: http:\/\/127\.0\.0\.1:(\d+)/))[1]),
     successor: async (workers) => {
       const pid = await until(() => at.pid(".2"), "the new pid file");
-      await until(() => childrenOf(pid).length >= workers && childrenOf(pid).every(serves), "the new workers");
+      await until(() => serving(at.log(), pid, workers), "the new workers");
       return pid;
     },
   };
   const seen = new Set<number>();
   try {
-    await until(() => at.pid() > 0 && childrenOf(at.pid()).length > 0 && childrenOf(at.pid()).every(serves), "the server");
+    await until(() => at.pid() > 0 && serving(at.log(), at.pid(), 1), "the server");
     await use(at);
   } catch (error) {
     (error as Error).message += `\n--- the server's log:\n${at.log().slice(-6000)}`;
@@ -224,35 +224,9 @@ async function withMaster(folder: string, args: readonly string[], use: (at: Mas
   }
 }
 
-/** Whether a worker listens: with a socket adopted it has left the throw-away address behind. Told by its log line and an answer in the load. */
-function serves(pid: number): boolean {
-  try {
-    return titleOf(pid).startsWith("tsgi: worker") && listeningSockets(pid) > 0;
-  } catch {
-    return false; // It has gone, or is not there yet.
-  }
-}
-
-function listeningSockets(pid: number): number {
-  const inodes = new Set<string>();
-  for (const table of ["tcp", "unix"]) {
-    for (const line of readFileSync(`/proc/${pid}/net/${table}`, "utf8").split("\n").slice(1)) {
-      const row = line.trim().split(/\s+/);
-      if (table === "tcp" && row[3] === "0A") inodes.add(`socket:[${row[9]}]`);
-      if (table === "unix" && row[5] === "01" && row[3] === "00010000") inodes.add(`socket:[${row[6]}]`);
-    }
-  }
-  return linksOf(pid).filter((link) => inodes.has(link)).length;
-}
-
-function linksOf(pid: number): string[] {
-  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-    try {
-      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
-    } catch {
-      return []; // Closed meanwhile.
-    }
-  });
+/** Whether that many of the arbiter's workers have begun to serve: the log, of level debug, tells. */
+function serving(log: string, arbiter: number, workers: number): boolean {
+  return [...log.matchAll(new RegExp(`\\[${arbiter}\\] \\[DEBUG\\] Worker \\(pid:\\d+\\) serves in slot`, "g"))].length >= workers;
 }
 
 function titleOf(pid: number): string {
