@@ -14,7 +14,7 @@ const says = (text: string) => `export default (e, s) => { s("200 OK", [["Conten
 
 test("tsgi upgrades on USR2 under load: TERM to the old arbiter makes it hold, TERM to the new one takes it back, and nobody loses a request", async () => {
   await withFolder({ "app.ts": says("one") }, async (folder) => {
-    await withMaster(folder, ["-w", "2", "-b", "127.0.0.1:0", "-b", "unix:s.sock", "app.ts"], async (at) => {
+    await withMaster(folder, ["-w", "2", "-b", "127.0.0.1:0", "-b", "unix:s.sock", "--control-socket", "s.ctl", "app.ts"], async (at) => {
       const port = await at.port();
       const path = join(folder, "s.sock");
       const clients = under([{ to: { port } }, { to: { port }, keepAlive: true }, { to: { path } }]);
@@ -34,6 +34,9 @@ test("tsgi upgrades on USR2 under load: TERM to the old arbiter makes it hold, T
       await until(() => !isAlive(first) && !existsSync(at.file(".2")), "the promotion");
       assert.equal(at.pid(), second);
       assert.match(titleOf(second), /^tsgi: master \[app\.ts\](?!\.2)/);
+      const control = join(folder, "s.ctl");
+      await at.logged(new RegExp(`\\[${second}\\] \\[INFO\\] Control socket listening at \\S*/s\\.ctl\\n`));
+      assert.deepEqual([existsSync(control), existsSync(`${control}.2`)], [true, false]);
       assert.equal(curl("--unix-socket", path, "http://x/"), "two");
 
       writeFileSync(join(folder, "app.ts"), says("three"));
@@ -45,14 +48,15 @@ test("tsgi upgrades on USR2 under load: TERM to the old arbiter makes it hold, T
       assert.deepEqual(childrenOf(second), old);
       assert.deepEqual([at.pid(), existsSync(at.file(".2"))], [second, false]);
 
-      for (const { failed, failures, bodies, answered } of await clients.end()) {
-        assert.equal(failed, 0, JSON.stringify(failures));
+      const reports = await clients.end();
+      assert.deepEqual(reports.map(({ failures }) => failures), [{}, {}, {}], "TCP, TCP kept alive, unix");
+      for (const { bodies, answered } of reports) {
         assert.ok(answered > 0 && bodies.one! > 0 && bodies.two! > 0, JSON.stringify(bodies));
       }
       assert.equal(curl("--unix-socket", path, "http://x/"), "two");
       process.kill(second, "SIGTERM");
       await until(() => !isAlive(second), "the end");
-      assert.deepEqual([existsSync(path), existsSync(at.file())], [false, false]);
+      assert.deepEqual([existsSync(path), existsSync(at.file()), existsSync(control)], [false, false, false]);
     });
   });
 });
