@@ -15,6 +15,7 @@ export const runtime: Runtime = {
   debugsOnUsr1: false,
   checkHeaders: (response) => checkHeaders(response.headers),
   isWhole: () => undefined, // `response.body` is a stream whatever it was made of.
+  endsThreads: true,
   setTitle,
 };
 

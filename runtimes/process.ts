@@ -66,7 +66,7 @@ function spawn(script: string, options: SpawnOptions): Child {
     throw new Error(`Cannot run ${command}: is it in PATH?`);
   }
   const outputs = onOutput ? [child.stdout!, child.stderr!].map((stream) => eachLine(stream, onOutput)) : [];
-  const shared = channel && options.watchdog ? handRegister(channel.arbiter) : null;
+  const shared = channel && options.watchdog ? handRegister(channel.arbiter, options.registers) : null;
   let ended = false;
   child.on("message", (message) => {
     if ((message as LastWord).type !== "last-word") options.onMessage(message as FromWorker);
@@ -97,8 +97,8 @@ function spawn(script: string, options: SpawnOptions): Child {
 }
 
 /** The first descriptor that a worker gets. */
-function handRegister(channel: number): Shared | null {
-  const shared = shareRegister();
+function handRegister(channel: number, count?: number): Shared | null {
+  const shared = shareRegister(count);
   if (shared === null) return null;
   handDescriptors(channel, [shared.descriptor]);
   closeDescriptor(shared.descriptor);

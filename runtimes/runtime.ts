@@ -65,6 +65,8 @@ export interface Runtime {
   checkHeaders(response: Response): void;
   /** Whether USR1 opens a debugger that everybody on this machine may use. */
   readonly debugsOnUsr1: boolean;
+  /** Whether Worker.terminate() ends a thread that stands still. */
+  readonly endsThreads: boolean;
   /** Sets what `ps` shows for this process. */
   setTitle(title: string): void;
 }

@@ -13,18 +13,18 @@ export interface Shared {
   close(): void;
 }
 
-/** Null where the system gives none: then a worker's timeout is told without its requests. */
-export function shareRegister(): Shared | null {
+/** `count` registers, one after another. Null where the system gives none: then a worker's timeout is told without its requests. */
+export function shareRegister(count = 1): Shared | null {
   if (libc instanceof Error) return null;
   let descriptor: number | null = null;
   try {
-    descriptor = libc.anonymousFile("tsgi-register", REGISTER_SIZE);
-    const memory = libc.map(descriptor, REGISTER_SIZE);
+    descriptor = libc.anonymousFile("tsgi-register", count * REGISTER_SIZE);
+    const memory = libc.map(descriptor, count * REGISTER_SIZE);
     let isOpen = true;
     return {
       descriptor,
       // A copy: what is kept must not point to memory that is gone.
-      inFlight: (silence) => (isOpen ? inFlightText(memory.bytes.slice(), silence) : ""),
+      inFlight: (silence) => (isOpen ? textOf(memory.bytes.slice(), count, silence) : ""),
       close: () => {
         if (isOpen) memory.unmap();
         isOpen = false;
@@ -35,6 +35,11 @@ export function shareRegister(): Shared | null {
     if (descriptor !== null) closeDescriptor(descriptor);
     return null;
   }
+}
+
+function textOf(bytes: Uint8Array, count: number, silence: number): string {
+  const texts = Array.from({ length: count }, (_, i) => inFlightText(bytes.subarray(i * REGISTER_SIZE, (i + 1) * REGISTER_SIZE), silence));
+  return texts.filter((text) => text !== "").join(", ");
 }
 
 /** The worker's side: the register that the arbiter handed over; null if it handed none. */

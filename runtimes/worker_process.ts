@@ -4,6 +4,7 @@ import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
 import type { WorkerSystem } from "../core/arbiter/process.ts";
 import { adopt, bindReusePort, selfTest } from "./adoption.ts";
 import { closeDescriptor, takeDescriptors } from "./descriptor_channel.ts";
+import { crewSystem } from "./threads.ts";
 import { loader } from "./loader.ts";
 import { openLogFile } from "./log_file.ts";
 import { CHANNEL_DESCRIPTOR, every, type LastWord, now, onSignal, wait } from "./process.ts";
@@ -30,6 +31,7 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     },
     send,
     takeDescriptors: (count) => takeDescriptors(CHANNEL_DESCRIPTOR, count),
+    crew: crewSystem(runtime),
     takeRegister: () => takeRegister(CHANNEL_DESCRIPTOR),
     adopt: (descriptor, options) => adopt(runtime, descriptor, options),
     bind: (address, options) => bindReusePort(runtime, address, options),

@@ -33,6 +33,7 @@ export interface Handling {
   /** Where streams are noted, once their Response is out of hand. */
   readonly register: Register | null;
   readonly multiprocess: boolean;
+  readonly multithread: boolean;
 }
 
 export interface Handler {
@@ -65,7 +66,7 @@ function hookedHandler({ app, entering, finished }: HookedApp, handling: Handlin
 
 const SOFTWARE = "tsgi";
 
-function tsgiHandler(app: App, { settings, address, door, traffic, log, requestLog, register, multiprocess }: Handling, hook: HookedApp["finished"]): Handler {
+function tsgiHandler(app: App, { settings, address, door, traffic, log, requestLog, register, multiprocess, multithread }: Handling, hook: HookedApp["finished"]): Handler {
   const end = requestLog === null ? finished : finishedAndLogged;
   const streams = new WeakMap<Response, Note>();
   const notes = new WeakMap<Exchange, Note>();
@@ -73,7 +74,7 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
   let flowing = 0;
   const trusted = parseTrusted(settings.forwardedAllowIps);
   const gateway = createGateway(app, {
-    server: forwardedServer(serverInfo(address, multiprocess), trusted),
+    server: forwardedServer({ ...serverInfo(address, multiprocess), multithread }, trusted),
     scheme: "http",
     scriptName: settings.rootPath ?? "",
     underscoreHeaders: settings.headerMap === "dangerous" ? "allow" : settings.headerMap,

@@ -5,6 +5,7 @@ import type { ConfigReader } from "../settings/config_file.ts";
 import type { Loader } from "./application.ts";
 import type { Address, Hold, NativeHandler, Owner, Served } from "./listener.ts";
 import type { FromWorker, ToWorker } from "./message.ts";
+import type { Gauges } from "./gauges.ts";
 import type { Register } from "./register.ts";
 
 /** Milliseconds on a monotonic clock whose zero means nothing. */
@@ -49,6 +50,8 @@ export interface SpawnOptions {
   readonly onOutput?: (line: string) => void;
   /** Whether the worker gets a register of its requests, which it takes with `takeRegister`. */
   readonly watchdog: boolean;
+  /** The registers it takes: one for each thread that serves. Default 1. */
+  readonly registers?: number;
   readonly onMessage: (message: FromWorker) => void;
   /** Exactly once, after the last message. */
   readonly onExit: (ending: Ending) => void;
@@ -87,6 +90,10 @@ export interface WorkerSystem {
   takeDescriptors(count: number): number[];
   /** The register that came before all other descriptors; null if the system gave none. */
   takeRegister(): Register | null;
+  /** In a worker's process. */
+  readonly crew?: CrewSystem;
+  /** In a thread of it. */
+  readonly thread?: ThreadPlace;
   /** Serves a listening socket that was handed over. */
   adopt(descriptor: number, options: ServeOptions): Promise<Served>;
   /** Binds and serves an address of one's own, beside others that do. */
@@ -126,4 +133,41 @@ export interface ServeOptions {
   readonly keepAlive: number;
   /** If the body of `response` is a stream, has `run` called just before it ends, and says true; absent where nobody can tell. */
   readonly whenEnding?: (response: Response, run: () => void) => boolean;
+}
+
+/** What a worker's main thread asks of the system to have threads serve. */
+export interface CrewSystem {
+  /** Takes the memory that came before all other descriptors: a register for each of `threads`. None are known if the system gave none. */
+  takeRegisters(threads: number): void;
+  /** Starts a thread that runs serve() with a system of its own. */
+  start(options: ThreadOptions): Thread;
+  /** Whether a thread can be ended while its loop stands still. */
+  readonly endsThreads: boolean;
+  /** The requests that a thread has in flight, as text: see register.ts. Null where they are not known. */
+  inFlight(index: number, silence: Millis): string | null;
+}
+
+export interface ThreadOptions {
+  /** Its place among the threads of the worker, from 0. */
+  readonly index: number;
+  readonly gauges: Gauges;
+  readonly onMessage: (message: FromWorker) => void;
+  readonly onLine: (line: string, kind: "errors" | "access") => void;
+  /** At most once, after the last message, when it has ended; never for a thread that was terminated. */
+  readonly onExit: (code: number) => void;
+}
+
+export interface Thread {
+  /** `descriptors` stay the caller's: the thread gets copies. */
+  send(message: ToWorker, descriptors?: readonly number[]): void;
+  /** Told as to a process: what is not running any more hears nothing. */
+  signal(signal: Signal): void;
+  /** Resolves with whether it has ended. */
+  terminate(): Promise<boolean>;
+}
+
+/** Where a thread is, in the system of a thread. */
+export interface ThreadPlace {
+  readonly index: number;
+  readonly gauges: Gauges;
 }

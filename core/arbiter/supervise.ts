@@ -14,6 +14,7 @@ import type { Breakage, FromWorker } from "./message.ts";
 import type { ArbiterSystem, Child, Identity } from "./process.ts";
 import { type Call, type HookView, ServerHooks } from "./server_hooks.ts";
 import { ARBITER_SIGNALS } from "./signals.ts";
+import { builtInClass, threadCount, type WorkerClass } from "./worker_class.ts";
 
 const TICK = 250;
 
@@ -35,6 +36,8 @@ export interface SuperviseOptions {
   readonly surroundings: (settings: Settings, slot: number) => Surroundings;
   /** With --reload: watches what is served from now on, and tells when a change has settled, by one file of it. */
   readonly watch: (settings: Settings, changed: (file: string) => void) => Watch;
+  /** The worker class that the settings name; by default the one that comes with tsgi. */
+  readonly classOf?: (settings: Settings) => WorkerClass;
   /** Whom unix sockets are given to. */
   readonly owner?: (settings: Settings) => Owner | undefined;
   readonly reopenLogs?: () => void;
@@ -90,7 +93,7 @@ export async function supervise(system: ArbiterSystem, options: SuperviseOptions
   log("info", "starting", { version: options.version });
   const unprepared = await cannot(settings.bind, [{ name: "onStarting", args: [] }]);
   if (unprepared !== null) return unprepared;
-  const mode = settings.reusePort ? "reuse-port" : holdMode(settings);
+  const mode = settings.reusePort ? "reuse-port" : holdMode(options, settings);
   const held = await bind(settings.bind, { backlog: settings.backlog, mode, ...access(options, settings) }, { system, log });
   if (held === null) return 1;
   announce(system, options, held);
@@ -106,10 +109,10 @@ export async function supervise(system: ArbiterSystem, options: SuperviseOptions
   return await code;
 }
 
-function announce(system: ArbiterSystem, { log, settings, notes = [] }: SuperviseOptions, held: readonly Held[]): void {
+function announce(system: ArbiterSystem, { log, settings, classOf, notes = [] }: SuperviseOptions, held: readonly Held[]): void {
   log("debug", "arbiter-booted");
   log("info", "listening", { addresses: held.map((h) => addressText(h.address)).join(","), pid: system.pid });
-  log("info", "using", { workerClass: settings.workerClass });
+  log("info", "using", { workerClass: classOf?.(settings).name ?? settings.workerClass });
   if (settings.reload) log("warning", "reloader-on");
   if (held.some((h) => h.mode === "reuse-port")) log(settings.reusePort ? "info" : "warning", "reuse-port");
   for (const text of notes) log("warning", "limitation", { text });
@@ -223,6 +226,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         runtime: settings.runtime,
         ...options.surroundings(settings, slot),
         watchdog: settings.watchdog,
+        registers: threadCount(settings) ?? 1,
         onMessage: (message) => {
           if (message.type === "hello") child.send({ type: "start", id, slot, generation, settings, multiprocess, ...order, ...breakageFor(generation) });
           else hear(id, message);
@@ -346,7 +350,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   /** The sockets that the new settings ask for: those we hold already, and new ones. */
   async function rebind(settings: Settings): Promise<readonly Held[] | null> {
     const before = generations.of(state.generation);
-    const mode = before.held.every((h) => h.mode === "reuse-port") ? "reuse-port" : holdMode(settings);
+    const mode = before.held.every((h) => h.mode === "reuse-port") ? "reuse-port" : holdMode(options, settings);
     const kept = settings.bind.map((wanted, index) => heldFor(before, wanted, index));
     const fresh = settings.bind.filter((_, index) => !kept[index]);
     const bound = await bind(fresh, { backlog: settings.backlog, mode, ...access(options, settings) }, { system, log });
@@ -368,8 +372,9 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
 }
 
 /** Sync workers share one socket, so that an idle one takes what a busy one cannot. */
-function holdMode(settings: Settings): "adopt" | "shared" {
-  return settings.workerClass === "sync" ? "shared" : "adopt";
+function holdMode({ classOf }: SuperviseOptions, settings: Settings): "adopt" | "shared" {
+  const workerClass = classOf?.(settings) ?? builtInClass(settings.workerClass);
+  return workerClass?.sockets === "shared" ? "shared" : "adopt";
 }
 
 /** Who may connect to a unix socket. */

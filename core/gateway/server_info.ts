@@ -218,6 +218,9 @@ class LayeredServerInfo {
   get multiprocess(): boolean | undefined {
     return this.#above.multiprocess ?? this.#below.multiprocess;
   }
+  get multithread(): boolean | undefined {
+    return this.#above.multithread ?? this.#below.multithread;
+  }
   get runOnce(): boolean | undefined {
     return this.#above.runOnce ?? this.#below.runOnce;
   }

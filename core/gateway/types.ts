@@ -172,6 +172,7 @@ export interface ServerInfo {
   /** The exact bytes of the request line's target, if known. */
   requestTarget?: string;
   multiprocess?: boolean;
+  multithread?: boolean;
   runOnce?: boolean;
   earlyHints?: EarlyHints;
   waitUntil?: (promise: PromiseLike<unknown>) => void;

@@ -65,8 +65,8 @@ export const MAKERS: ReadonlyMap<string, Maker> = new Map<string, Maker>([
   ["tsgi.url_scheme", urlScheme],
   ["tsgi.input", (scope) => scope.input],
   ["tsgi.errors", (scope) => scope.errors],
-  // An application object never runs in two threads: each worker and each isolate has its own.
-  ["tsgi.multithread", () => false],
+  // No application object ever runs in two threads, but a server may have threads with one each, and says so.
+  ["tsgi.multithread", (scope) => scope.info.multithread ?? false],
   ["tsgi.multiprocess", (scope) => scope.info.multiprocess ?? false],
   ["tsgi.run_once", (scope) => scope.info.runOnce ?? false],
   ["tsgi.nonblocking", () => true],

@@ -67,6 +67,7 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
   let { settings } = loaded;
   /** What stood in env-file when these settings were read. */
   const variables = new WeakMap<Settings, Loaded["variables"]>([[settings, loaded.variables]]);
+  const classes = new WeakMap<Settings, Loaded["workerClass"]>([[settings, loaded.workerClass]]);
   process.chdir(settings.chdir);
   giveLogs(settings);
   let file = openErrorLog(settings);
@@ -101,6 +102,7 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
       const around = surroundings(options, s, slot, variables.get(s) ?? {});
       return captures ? { ...around, onOutput: (line) => file.write(line) } : around;
     },
+    classOf: (s) => classes.get(s) ?? {},
     owner: identityOf,
     reopenLogs,
     onServing,
@@ -118,6 +120,7 @@ async function serve(options: LoadOptions, loaded: Loaded, starter: Starter | nu
     if (again.problems.length > 0) return { refused: again.problems.map((p) => p.message).join("; ") };
     const found = reloaded(settings, again.settings);
     variables.set(found.settings, again.variables);
+    classes.set(found.settings, again.workerClass);
     giveLogs(found.settings);
     settings = found.settings;
     return { settings, pending: found.pending, hooks: again.hooks };
