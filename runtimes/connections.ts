@@ -5,12 +5,15 @@
 import { readFileSync } from "node:fs";
 import { libc, OPTION } from "./libc.ts";
 
-/** Shuts down every socket that `epoll` watches and that does not listen. Where the C library cannot be called, nothing happens. */
+/** Shuts down every connection that `epoll` watches. Where the C library cannot be called, nothing happens. */
 export function cutConnections(epoll: number): void {
   if (libc instanceof Error) return;
   for (const fd of watched(epoll)) {
-    // A listening socket is everybody's; null is no socket.
+    // A listening socket is everybody's.
     if (libc.get(fd, OPTION.accepting) !== 0 || libc.peerOf(fd) === null) continue;
+    const name = libc.nameOf(fd);
+    // A pair without names is the runtime's own: Deno's brings it the signals, and to shut that down ends the process.
+    if (name === null || (name.family === "unix" && name.path === "")) continue;
     try {
       libc.shutdown(fd);
     } catch {

@@ -80,7 +80,7 @@ async function blocked({ args, unix }: Case): Promise<readonly [Round, Round]> {
       void ask(to, "/block");
       await server.logged(/blocked now/);
       const first = round(to);
-      await pause(3000);
+      await pause(2500);
       return [await first, await round(to)];
     });
   });
@@ -126,7 +126,7 @@ test("with --reuse-port about half hang until the blocked worker is killed, and 
   row("async, reuse-port", rounds);
   assert.ok(rounds[0].lost > 40 && rounds[0].lost < 160, `${rounds[0].lost} of 200 were lost`);
   console.log([
-    `${runtime}, 200 connections:  while it is new                  | 3 s later`,
+    `${runtime}, 200 connections:  while it is new                  | 2.5 s later`,
     `${"".padEnd(18)}${Array(2).fill(" >200ms  >1.5s  lost  slowest").join(" |")}`,
     ...table,
   ].join("\n"));
