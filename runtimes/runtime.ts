@@ -67,6 +67,8 @@ export interface Runtime {
   readonly debugsOnUsr1: boolean;
   /** Whether reading performance.now() costs more than a foreign call. */
   readonly hasSlowClock: boolean;
+  /** Whether Worker.terminate() ends a thread that stands still. */
+  readonly endsThreads: boolean;
   /** Sets what `ps` shows for this process. */
   setTitle(title: string): void;
 }

@@ -50,6 +50,8 @@ export type WorkerEvent =
     | { readonly type: "orphaned" }
     | { readonly type: "faulted"; readonly kind: string; readonly reason: string; readonly stack?: string }
     | { readonly type: "server-ended"; readonly reason: string }
+    /** A thread of it broke, and has said so. */
+    | { readonly type: "thread-tired" }
     | { readonly type: "counted"; readonly full: boolean }
     /** It has handled as many requests as it should. */
     | { readonly type: "worn" }
@@ -123,6 +125,8 @@ export function step(before: WorkerState, event: WorkerEvent): [WorkerState, Wor
       return askForSuccessor(before, true, [log("error", "unhandled", { kind: event.kind, reason: event.reason, stack: event.stack })]);
     case "server-ended":
       return askForSuccessor(before, true, [log("critical", "server-ended", { reason: event.reason })]);
+    case "thread-tired":
+      return askForSuccessor(before, true, []);
     case "worn":
       return askForSuccessor(before, false, [log("info", "autorestarting", {})]);
     case "counted":

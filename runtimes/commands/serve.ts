@@ -90,6 +90,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   directoryOf(settings);
   /** What stood in env-file when these settings were read. */
   const variables = new WeakMap<Settings, Loaded["variables"]>([[settings, loaded.variables]]);
+  const classes = new WeakMap<Settings, Loaded["workerClass"]>([[settings, loaded.workerClass]]);
   process.chdir(settings.chdir);
   giveLogs(settings);
   let file = openErrorLog(settings);
@@ -131,6 +132,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
       const around = surroundings(options, s, slot, variables.get(s) ?? {});
       return captures ? { ...around, onOutput: (line) => file.write(line) } : around;
     },
+    classOf: (s) => classes.get(s) ?? {},
     owner: identityOf,
     reopenLogs,
     onServing,
@@ -171,6 +173,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     if (again.problems.length > 0) return { refused: again.problems.map((p) => p.message).join("; ") };
     const found = reloaded(settings, again.settings);
     variables.set(found.settings, again.variables);
+    classes.set(found.settings, again.workerClass);
     giveLogs(found.settings);
     settings = found.settings;
     directoryOf(settings);
