@@ -20,6 +20,7 @@ export const runtime: Runtime = {
   checkHeaders: (response) => checkHeaders(response.headers),
   isWhole: () => undefined, // `response.body` is a stream whatever it was made of.
   endsThreads: true,
+  isThread: !Bun.isMainThread,
   setTitle,
 };
 

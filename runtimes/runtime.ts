@@ -69,6 +69,8 @@ export interface Runtime {
   readonly hasSlowClock: boolean;
   /** Whether Worker.terminate() ends a thread that stands still. */
   readonly endsThreads: boolean;
+  /** Whether we run in a web worker. */
+  readonly isThread: boolean;
   /** Sets what `ps` shows for this process. */
   setTitle(title: string): void;
 }

@@ -3,6 +3,7 @@ import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
 import type { CrewSystem, Signal, Thread, ThreadOptions } from "../core/arbiter/process.ts";
 import { cutConnections } from "./connections.ts";
 import { closeDescriptor } from "./descriptor_channel.ts";
+import { inside } from "./inside.ts";
 import { type Libc, libc } from "./libc.ts";
 import { CHANNEL_DESCRIPTOR } from "./process.ts";
 import type { Runtime } from "./runtime.ts";
@@ -33,9 +34,6 @@ export type FromThread = {
     | { readonly exit: number };
 };
 
-/** What a thread runs: a file in the same language as this one. */
-const THREAD = import.meta.url.replace(/threads(\.\w+)$/, "thread$1");
-
 /** How long a thread that is terminated may take to end. */
 const LAST_MOMENTS = 2000;
 
@@ -53,7 +51,7 @@ export function crewSystem(runtime: Runtime): CrewSystem {
 }
 
 function start(runtime: Runtime, { onMessage, onLine, onExit }: ThreadOptions, begin: ThreadBegin): Thread {
-  const worker = new Worker(THREAD, { type: "module" });
+  const worker = new Worker(threadScript(), { type: "module" });
   /** Descriptors that the thread has not closed yet. */
   const copies = new Set<number>();
   let epoll: number | null = null;
@@ -106,4 +104,9 @@ function start(runtime: Runtime, { onMessage, onLine, onExit }: ThreadOptions, b
     isOver = true;
     onExit(code);
   }
+}
+
+/** What a thread runs: a file in the same language as this one, or once more the one file that this is in. */
+function threadScript(): string {
+  return inside() === null ? import.meta.url.replace(/threads(\.\w+)$/, "thread$1") : import.meta.url;
 }

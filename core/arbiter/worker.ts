@@ -23,7 +23,10 @@ export interface WorkerState {
   readonly gracefulTimeout: Millis;
   readonly limits: Wear;
   readonly full: boolean;
+  /** It wants a successor. */
   readonly tired: boolean;
+  /** Because something in it broke. */
+  readonly faulty: boolean;
 }
 
 /** When a worker is worn out; Infinity for never. */
@@ -85,7 +88,7 @@ export const QUIET: Millis = 1000;
 export const LAST_ANSWERS: Millis = 700;
 
 export function worker(pid: number, at: Millis): WorkerState {
-  return { phase: "starting", pid, since: at, gracefulTimeout: 30_000, limits: { rss: Infinity, lifetime: Infinity }, full: false, tired: false };
+  return { phase: "starting", pid, since: at, gracefulTimeout: 30_000, limits: { rss: Infinity, lifetime: Infinity }, full: false, tired: false, faulty: false };
 }
 
 export function step(before: WorkerState, event: WorkerEvent): [WorkerState, WorkerEffect[]] {
@@ -112,7 +115,8 @@ export function step(before: WorkerState, event: WorkerEvent): [WorkerState, Wor
     case "told-to-reopen":
       return [before, [{ type: "reopen-logs" }]];
     case "listened":
-      return [before, [report({ type: "listening", slot: event.slot })]];
+      // What it said before it served was nobody's business: at the first of its sockets it may have broken while it opened the next.
+      return [before, [report({ type: "listening", slot: event.slot }), ...(before.tired ? [report({ type: "tired", faulty: before.faulty })] : [])]];
     case "listen-failed":
       return failToListen(before, event);
     case "left":
@@ -177,7 +181,7 @@ function drain(before: WorkerState, at: Millis, first: readonly WorkerEffect[]):
 
 function askForSuccessor(before: WorkerState, faulty: boolean, first: readonly WorkerEffect[]): [WorkerState, WorkerEffect[]] {
   if (before.phase !== "serving" || before.tired) return [before, faulty ? [...first] : []];
-  return [{ ...before, tired: true }, [...first, report({ type: "tired", faulty })]];
+  return [{ ...before, tired: true, faulty }, [...first, report({ type: "tired", faulty })]];
 }
 
 function count(before: WorkerState, full: boolean): [WorkerState, WorkerEffect[]] {
