@@ -3,10 +3,17 @@ import { closeSync, openSync } from "node:fs";
 import process from "node:process";
 import type { MemoryStats } from "../core/metrics/stats.ts";
 
-/** Resident is the whole process, the heap that of this thread. */
+let last: MemoryStats = { rss: 0, heapUsed: 0, heapTotal: 0 };
+
+/** Resident is the whole process, the heap that of this thread. Without a descriptor to read it with, what it was the last time. */
 export function memoryStats(): MemoryStats {
-  const { rss, heapUsed, heapTotal } = process.memoryUsage();
-  return { rss, heapUsed, heapTotal };
+  try {
+    const { rss, heapUsed, heapTotal } = process.memoryUsage();
+    last = { rss, heapUsed, heapTotal };
+  } catch {
+    // Out of descriptors, of which hasDescriptors() tells.
+  }
+  return last;
 }
 
 /** Whether one more file or connection could be opened. */

@@ -72,7 +72,7 @@ function threadSystem({ index, gauges, memory }: ThreadBegin): WorkerSystem {
     bind: (address, options) => bindReusePort(runtime, address, options).then(watched),
     selfTest: () => selfTest(runtime),
     loader,
-    memory: () => process.memoryUsage().rss,
+    memory: () => memoryStats().rss,
     memoryStats,
     hasDescriptors,
     configReader: async () => (await import("./files.ts")).configReader,

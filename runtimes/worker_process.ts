@@ -40,7 +40,7 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     bind: (address, options) => bindReusePort(runtime, address, options),
     selfTest: () => selfTest(runtime),
     loader,
-    memory: () => process.memoryUsage().rss,
+    memory: () => memoryStats().rss,
     memoryStats,
     hasDescriptors,
     configReader: async () => (await import("./files.ts")).configReader,

@@ -95,12 +95,15 @@ export function runCrew(system: WorkerSystem, crew: CrewSystem, start: Start): R
     waiting.push(event);
     if (stepping) return;
     stepping = true;
-    for (let next = waiting.shift(); next; next = waiting.shift()) {
-      const [after, effects] = step(state, next);
-      state = after;
-      for (const effect of effects) carryOut(effect);
+    try {
+      for (let next = waiting.shift(); next; next = waiting.shift()) {
+        const [after, effects] = step(state, next);
+        state = after;
+        for (const effect of effects) carryOut(effect);
+      }
+    } finally {
+      stepping = false; // Whatever the system refuses now, the next event is heard.
     }
-    stepping = false;
   }
 
   function told(message: ToWorker): void {

@@ -172,12 +172,15 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
     waiting.push(event);
     if (stepping) return;
     stepping = true;
-    for (let next = waiting.shift(); next; next = waiting.shift()) {
-      const [after, effects] = step(state, next);
-      state = after;
-      for (const effect of effects) carryOut(effect);
+    try {
+      for (let next = waiting.shift(); next; next = waiting.shift()) {
+        const [after, effects] = step(state, next);
+        state = after;
+        for (const effect of effects) carryOut(effect);
+      }
+    } finally {
+      stepping = false; // Whatever the system refuses now, the next event is heard.
     }
-    stepping = false;
   }
 
   function signalled(signal: Signal): void {

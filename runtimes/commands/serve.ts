@@ -30,6 +30,7 @@ import { findInheritance, type Inheritance } from "../inheritance.ts";
 import { type LogFile, openLogFile } from "../log_file.ts";
 import { oomKills } from "../out_of_memory.ts";
 import { createPidfile, type Pidfile } from "../pidfile.ts";
+import { openFilesNote, openFilesObjections } from "../open_files.ts";
 import { arbiterSystem, wait } from "../process.ts";
 import { type Starter, writeStatus } from "../status.ts";
 import { upgradeIn } from "../upgrade.ts";
@@ -59,7 +60,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     runtime: runtime.name,
     reader: configReader,
     parseArgs: parseArgs as LoadOptions["parseArgs"],
-    objections: (settings) => [...objections(settings), ...insideObjections(settings)],
+    objections: (settings) => [...objections(settings), ...insideObjections(settings), ...openFilesObjections({ settings, workers: workerCount(settings, cpuCount()) })],
     ...(inside() === null ? {} : { inside: inside()! }),
   };
   return await command(options, starter, inheritance);
@@ -144,7 +145,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     oomKills,
     upgrade: upgradeIn({ inheritance, env: options.env, cwd: options.cwd, promoted }),
     onFailed: (reason) => starter?.complain(`\nError: ${reason}\n`),
-    notes: runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? [NO_USR1] : [],
+    notes: [runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? NO_USR1 : null, openFilesNote({ settings })].filter((note) => note !== null),
   });
   isOver = true;
   control?.close();

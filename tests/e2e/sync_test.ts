@@ -77,7 +77,8 @@ test("timeout names the request that blocked or waited in a sync worker; async a
       for (const target of ["/block", "/pause"]) {
         const [before = 0] = server.workers();
         const lost = load({ to: { port }, clients: 1, requests: 1, target });
-        await server.logged(new RegExp(`\\[CRITICAL\\] WORKER TIMEOUT \\(pid:${before}\\) blocked [\\d.]+s; in flight: GET ${target} \\([\\d.]+s\\)`));
+        const [, blocked, age] = await server.logged(new RegExp(`\\[CRITICAL\\] WORKER TIMEOUT \\(pid:${before}\\) blocked ([\\d.]+)s; in flight: GET ${target} \\(([\\d.]+)s\\)`));
+        assert.ok(Number(age) > 0.2 && Number(age) < Number(blocked) + 0.15, `a request is ${age} s old in a worker that was silent for ${blocked} s`);
         const { answered, failures } = await lost;
         assert.equal(answered, 0);
         // Whose loop turns gives an answer still.
