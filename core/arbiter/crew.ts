@@ -10,7 +10,8 @@
  * 3. A busy thread is let run, as in gunicorn, unless thread-timeout says otherwise. Then it is terminated and started anew where the
  *    runtime can do that; where not, the worker asks for a successor, and waits for that thread no more when it goes.
  * 4. A thread that ends by itself makes the worker ask for a successor; the others serve until then.
- * 5. Limits of a worker (max-requests, max-rss, max-lifetime, limit-concurrency) hold for all its threads together.
+ * 5. Limits of a worker (max-requests, max-rss, max-lifetime, limit-concurrency) hold for all its threads together, and so do its figures.
+ * 6. Each thread is warmed up; of a canary, the answers of all threads count.
  */
 import { CrewMetrics } from "../metrics/crew_metrics.ts";
 import { settleMeter } from "../metrics/meter.ts";
