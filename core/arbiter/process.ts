@@ -6,6 +6,7 @@ import type { Loader } from "./application.ts";
 import type { Address, Hold, NativeHandler, Owner, Served } from "./listener.ts";
 import type { FromWorker, ToWorker } from "./message.ts";
 import type { MemoryStats } from "../metrics/stats.ts";
+import type { Gauges } from "./gauges.ts";
 import type { Register } from "./register.ts";
 
 /** Milliseconds on a monotonic clock whose zero means nothing. */
@@ -54,6 +55,8 @@ export interface SpawnOptions {
   readonly watchdog: boolean;
   /** Whether its requests are counted where the arbiter sees them. */
   readonly metrics: boolean;
+  /** The threads that serve in it, each of which is noted and counted by itself. Default 1. */
+  readonly threads?: number;
   readonly onMessage: (message: FromWorker) => void;
   /** Exactly once, after the last message. */
   readonly onExit: (ending: Ending) => void;
@@ -103,6 +106,10 @@ export interface WorkerSystem {
   takeShared(): SharedMemory | null;
   /** As `now`, but never dearer than 40 ns. */
   readonly clock: () => Millis;
+  /** In a worker's process. */
+  readonly crew?: CrewSystem;
+  /** In a thread of it. */
+  readonly thread?: ThreadPlace;
   /** Serves a listening socket that was handed over. */
   adopt(descriptor: number, options: ServeOptions): Promise<Served>;
   /** Binds and serves an address of one's own, beside others that do. */
@@ -146,4 +153,46 @@ export interface ServeOptions {
   readonly keepAlive: number;
   /** If the body of `response` is a stream, has `run` called just before it ends, and says true; absent where nobody can tell. */
   readonly whenEnding?: (response: Response, run: () => void) => boolean;
+}
+
+/** What a worker's main thread asks of the system to have threads serve. */
+export interface CrewSystem {
+  /** Before any thread is started: the memory in which `threads` will note and count their requests. It came before all other descriptors. */
+  share(threads: number): CrewMemory;
+  /** Starts a thread that runs serve() with a system of its own. */
+  start(options: ThreadOptions): Thread;
+  /** Whether a thread can be ended while its loop stands still. */
+  readonly endsThreads: boolean;
+}
+
+export interface CrewMemory {
+  /** By thread. */
+  readonly parts: readonly { readonly register: Uint8Array; readonly meter: Uint8Array }[];
+  /** Whether the arbiter sees it too. */
+  readonly isSeen: boolean;
+}
+
+export interface ThreadOptions {
+  /** Its place among the threads of the worker, from 0. */
+  readonly index: number;
+  readonly gauges: Gauges;
+  readonly onMessage: (message: FromWorker) => void;
+  readonly onLine: (line: string, kind: "errors" | "access") => void;
+  /** At most once, after the last message, when it has ended; never for a thread that was terminated. */
+  readonly onExit: (code: number) => void;
+}
+
+export interface Thread {
+  /** `descriptors` stay the caller's: the thread gets copies. */
+  send(message: ToWorker, descriptors?: readonly number[]): void;
+  /** Told as to a process: what is not running any more hears nothing. */
+  signal(signal: Signal): void;
+  /** Resolves with whether it has ended. */
+  terminate(): Promise<boolean>;
+}
+
+/** Where a thread is, in the system of a thread. */
+export interface ThreadPlace {
+  readonly index: number;
+  readonly gauges: Gauges;
 }

@@ -20,13 +20,17 @@ import type { Millis } from "./process.ts";
 export const REGISTER_SIZE = 16_384;
 
 // A slot: its length in code units (0: empty) as i32, 4 bytes unused, since when as f64 (0: since the last beat), and the text.
-// Slot 0 holds the time of the last beat in place of `since`, and the number of requests that found no slot in place of the length.
+// Slot 0 holds the time of the last beat in place of `since`, and the number of requests that found no slot in place of the length; where
+// its text would begin, as f64, how long a thread's process has not heard of that thread.
 const SLOT_SIZE = 256;
 const SLOTS = REGISTER_SIZE / SLOT_SIZE;
 const TEXT_START = 8;
 const TEXT_LENGTH = (SLOT_SIZE - 2 * TEXT_START) / 2;
 const PLUS = 43;
 const BLANK = 32;
+/** Among the doubles. */
+const BEATEN = 1;
+const UNHEARD = 2;
 
 /** The worker's side. */
 export class Register {
@@ -43,9 +47,9 @@ export class Register {
     this.#characters = new Uint16Array(buffer, byteOffset, REGISTER_SIZE / 2);
   }
 
-  /** The loop turns. */
+  /** Its arbiter, or a thread's process, is told something: from here on it counts the silence. */
   beat(at: Millis): void {
-    this.#floats[1] = at;
+    this.#floats[BEATEN] = at;
   }
 
   /** Notes a request before it is handled. The result is for `leave`; 0 where there was no room for it. */
@@ -95,18 +99,24 @@ function pathStart(url: string): number {
   return slash < 0 ? url.length : slash;
 }
 
+/** For a thread, by its process, which the arbiter hears in its place: it was last heard of so long ago. */
+export function noteUnheard({ buffer, byteOffset }: Uint8Array, silence: Millis): void {
+  new Float64Array(buffer, byteOffset, REGISTER_SIZE / 8)[UNHEARD] = silence;
+}
+
 /** How many requests a log line names. */
 const NAMED = 10;
 
 /**
  * The arbiter's side: what the worker has in flight, the oldest first, as `GET /report (30.1s), POST /x (2.0s)`; "" if there is nothing.
- * `silence` is how long ago the last beat was heard, in milliseconds.
+ * `unheard` is how long ago the worker was heard last, in milliseconds.
  */
-export function inFlightText({ buffer, byteOffset }: Uint8Array, silence: Millis): string {
+export function inFlightText({ buffer, byteOffset }: Uint8Array, unheard: Millis): string {
   const integers = new Int32Array(buffer, byteOffset, REGISTER_SIZE / 4);
   const floats = new Float64Array(buffer, byteOffset, REGISTER_SIZE / 8);
   const characters = new Uint16Array(buffer, byteOffset, REGISTER_SIZE / 2);
-  const now = floats[1]! + silence;
+  const silence = floats[UNHEARD]! + unheard;
+  const now = floats[BEATEN]! + silence;
   const found: { readonly line: string; age: Millis }[] = [];
   let youngest = silence;
   for (let slot = 1; slot < SLOTS; slot++) {

@@ -21,6 +21,7 @@ import type { ArbiterSystem, Child, Identity } from "./process.ts";
 import { type Call, type HookView, ServerHooks } from "./server_hooks.ts";
 import { ARBITER_SIGNALS } from "./signals.ts";
 import type { Upgrade } from "./upgrade.ts";
+import { builtInClass, threadCount, type WorkerClass } from "./worker_class.ts";
 
 const TICK = 250;
 
@@ -44,6 +45,8 @@ export interface SuperviseOptions {
   readonly surroundings: (settings: Settings, slot: number) => Surroundings;
   /** With --reload: watches what is served from now on, and tells when a change has settled, by one file of it. */
   readonly watch: (settings: Settings, changed: (file: string) => void) => Watch;
+  /** The worker class that the settings name; by default the one that comes with tsgi. */
+  readonly classOf?: (settings: Settings) => WorkerClass;
   /** Whom unix sockets are given to. */
   readonly owner?: (settings: Settings) => Owner | undefined;
   readonly reopenLogs?: () => void;
@@ -107,7 +110,7 @@ export async function supervise(system: ArbiterSystem, options: SuperviseOptions
   log("info", "starting", { version: options.version });
   const unprepared = await cannot(settings.bind, [{ name: "onStarting", args: [] }]);
   if (unprepared !== null) return unprepared;
-  const mode = settings.reusePort ? "reuse-port" : holdMode(settings);
+  const mode = settings.reusePort ? "reuse-port" : holdMode(options, settings);
   const held = await bind(settings.bind, { backlog: settings.backlog, mode, ...access(options, settings) }, { system, log });
   if (held === null) return 1;
   announce(system, options, held);
@@ -123,10 +126,10 @@ export async function supervise(system: ArbiterSystem, options: SuperviseOptions
   return await code;
 }
 
-function announce(system: ArbiterSystem, { log, settings, notes = [] }: SuperviseOptions, held: readonly Held[]): void {
+function announce(system: ArbiterSystem, { log, settings, classOf, notes = [] }: SuperviseOptions, held: readonly Held[]): void {
   log("debug", "arbiter-booted");
   log("info", "listening", { addresses: held.map((h) => addressText(h.address)).join(","), pid: system.pid });
-  log("info", "using", { workerClass: settings.workerClass });
+  log("info", "using", { workerClass: classOf?.(settings).name ?? settings.workerClass });
   if (settings.reload) log("warning", "reloader-on");
   if (held.some((h) => h.mode === "reuse-port")) log(settings.reusePort ? "info" : "warning", "reuse-port");
   for (const text of notes) log("warning", "limitation", { text });
@@ -292,6 +295,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         ...options.surroundings(settings, slot),
         watchdog: settings.watchdog,
         metrics: settings.metrics,
+        threads: threadCount(settings) ?? 1,
         onMessage: (message) => {
           if (message.type !== "hello") return hear(id, message);
           child.send({ type: "start", id, slot, generation, settings: steering.settingsFor(settings), multiprocess, ...order, ...breakageFor(generation), ...(canary ? { canary } : {}) });
@@ -448,7 +452,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   /** The sockets that the new settings ask for: those we hold already, and new ones. */
   async function rebind(settings: Settings): Promise<readonly Held[] | null> {
     const before = generations.of(state.generation);
-    const mode = before.held.every((h) => h.mode === "reuse-port") ? "reuse-port" : holdMode(settings);
+    const mode = before.held.every((h) => h.mode === "reuse-port") ? "reuse-port" : holdMode(options, settings);
     const kept = settings.bind.map((wanted, index) => heldFor(before, wanted, index) ?? generations.heldAt(wanted));
     const fresh = settings.bind.filter((_, index) => !kept[index]);
     const bound = await bind(fresh, { backlog: settings.backlog, mode, ...access(options, settings) }, { system, log });
@@ -490,8 +494,9 @@ function slotsOf(held: Held): number {
 }
 
 /** Sync workers share one socket, so that an idle one takes what a busy one cannot. */
-function holdMode(settings: Settings): "adopt" | "shared" {
-  return settings.workerClass === "sync" ? "shared" : "adopt";
+function holdMode({ classOf }: SuperviseOptions, settings: Settings): "adopt" | "shared" {
+  const workerClass = classOf?.(settings) ?? builtInClass(settings.workerClass);
+  return workerClass?.sockets === "shared" ? "shared" : "adopt";
 }
 
 /** Who may connect to a unix socket. */

@@ -73,6 +73,10 @@ export const MESSAGES = {
   autorestarting: () => "Autorestarting worker after current request.",
   "worker-winch-ignored": () => "worker: SIGWINCH ignored.",
   // a worker, in its own
+  "thread-timeout": (f) => `WORKER TIMEOUT (pid:${f.pid} thread:${f.thread}) busy ${short(f.seconds)}${requests(f.inFlight)}`,
+  "thread-ended": (f) => `Thread ${f.thread} of worker (pid:${f.pid}) ended by itself: the worker will be replaced`,
+  "thread-restarted": (f) => `Thread ${f.thread} of worker (pid:${f.pid}) was terminated and started anew`,
+  "thread-lost": (f) => `Thread ${f.thread} of worker (pid:${f.pid}) cannot be terminated: the worker will be replaced`,
   "too-large": (f) => `Worker (pid: ${f.pid}) uses ${f.mebibytes} MiB, more than max-rss ${f.limit}: it will be replaced`,
   "too-old": (f) => `Worker (pid: ${f.pid}) has served for ${seconds(f.seconds)}: it will be replaced`,
   "load-failed": (f) => `${f.reason}`,

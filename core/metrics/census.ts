@@ -16,6 +16,17 @@ export interface Report extends WorkerHealth {
   readonly changes: readonly FamilyChange[];
   /** Of its meter, where the arbiter cannot see that: the cells that are not zero, as index and value in turn. */
   readonly cells?: readonly number[];
+  /** Of a worker with threads, in place of `changes`: those of each. */
+  readonly threads?: readonly ThreadReport[];
+}
+
+/** What one thread of a worker has to say. */
+export interface ThreadReport {
+  /** Ordinal of its start in that worker, never reused. */
+  readonly thread: number;
+  readonly changes: readonly FamilyChange[];
+  /** It has ended. */
+  readonly isOver?: true;
 }
 
 /** A worker's meter; null where there is none. */
@@ -54,9 +65,13 @@ export class Census {
     this.#isMetered = true;
   }
 
-  heard(id: number, { changes, cells, ...health }: Report): void {
+  heard(id: number, { changes, cells, threads = [], ...health }: Report): void {
     this.#health.set(id, health);
     this.#aggregate.add(id, changes);
+    for (const { thread, changes, isOver } of threads) {
+      this.#aggregate.add(id, changes, thread);
+      if (isOver) this.#aggregate.forget(id, thread);
+    }
     if (cells !== undefined) this.#cells.set(id, unpack(cells));
   }
 

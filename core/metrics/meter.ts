@@ -87,6 +87,20 @@ export function readMeter(bytes: Uint8Array | null): RequestStats {
   return { total, inFlight, statuses, duration: { count, sum: cells[SECONDS]!, buckets } };
 }
 
+/** What several meters of one worker have counted, as if it were one. */
+export function sumMeters(meters: readonly Uint8Array[]): Uint8Array {
+  const cells = new Float64Array(CELLS);
+  for (const { buffer, byteOffset } of meters) new Float64Array(buffer, byteOffset, CELLS).forEach((value, i) => (cells[i]! += value));
+  return new Uint8Array(cells.buffer);
+}
+
+/** Whoever wrote it has ended: what it had in flight is not any more. */
+export function settleMeter({ buffer, byteOffset }: Uint8Array): void {
+  const cells = new Float64Array(buffer, byteOffset, CELLS);
+  cells[BEGUN] = sum([...cells.subarray(BEGUN + 1, OTHER + 1)]);
+  cells[FLOWING] = 0;
+}
+
 /** What several workers have counted; requests in flight only of those that live. */
 export function addRequests(parts: readonly RequestStats[]): RequestStats {
   const statuses = Object.fromEntries(STATUS_CLASSES.map((name) => [name, sum(parts.map((p) => p.statuses[name]))])) as Record<StatusClass, number>;

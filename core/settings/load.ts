@@ -8,6 +8,7 @@ import { type HookSource, NO_HOOKS } from "./hooks.ts";
 import { isGlob } from "../arbiter/glob.ts";
 import { parseTrusted } from "../arbiter/networks.ts";
 import { parseWarmup } from "../arbiter/warmup.ts";
+import { builtInClass, readWorkerClass, type WorkerClass } from "../arbiter/worker_class.ts";
 import type { Problem } from "./problem.ts";
 import { type Entry, resolve, type Resolved } from "./resolve.ts";
 import type { SettingName, Settings } from "./table.ts";
@@ -39,6 +40,7 @@ export interface Loaded extends Resolved {
   readonly hooks: HookSource;
   /** What stands in env-file. Kept apart from the settings, which are printed and sent around. */
   readonly variables: Readonly<Record<string, string>>;
+  readonly workerClass: WorkerClass;
 }
 
 /**
@@ -49,7 +51,7 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
   const line = parseCommandLine(argv, parseArgs);
   const computed = { chdir: cwd, runtime };
   if (line.command === "help" || line.command === "version") {
-    return { ...resolve([], computed), command: line.command, json: line.json, configFile: null, hooks: NO_HOOKS, variables: {} };
+    return { ...resolve([], computed), command: line.command, json: line.json, configFile: null, hooks: NO_HOOKS, variables: {}, workerClass: {} };
   }
   const args = parseCommandArgs(env.TSGI_CMD_ARGS ?? "", parseArgs);
   const environment = fromEnvironment(env);
@@ -65,6 +67,7 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
     config: file.path,
     chdir: absolute(cwd, resolved.settings.chdir),
     lint: resolved.sources.lint === "default" ? reload : lint,
+    workerClass: settledClass(resolved, absolute(cwd, resolved.settings.chdir)),
   };
   const problems = [...line.problems, ...args.problems, ...environment.problems, ...file.problems, ...resolved.problems];
   if (!reader.exists(settings.chdir)) problems.push(noDirectory(settings.chdir, resolved.sources.chdir));
@@ -87,9 +90,26 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
     problems.push({ label: resolved.sources[name], kind: "value", message: `Cannot use ${resolved.sources[name]}: ${reason}` });
   }
   const variables = await envFile(reader, settings, resolved.sources.envFile, problems);
+  const workerClass = await classOf(reader, settings.workerClass, resolved.sources.workerClass, problems);
   if (json && command !== "print-config") problems.push(JSON_ALONE);
   if (settings.app === null && command !== "print-config" && problems.length === 0) problems.push(NO_APP);
-  return { settings, problems, sources: resolved.sources, command, json, configFile: file.path, hooks: { hooks: file.hooks, file: file.path }, variables };
+  return { settings, problems, sources: resolved.sources, command, json, configFile: file.path, hooks: { hooks: file.hooks, file: file.path }, variables, workerClass };
+}
+
+/** One word for a class that has two, and gunicorn's rule: with several threads, sync (its default) is gthread. */
+function settledClass({ settings, sources }: Resolved, directory: string): Settings["workerClass"] {
+  const { workerClass, threads } = settings;
+  if (workerClass === "threads") return "gthread";
+  if (threads > 1 && (workerClass === "sync" || sources.workerClass === "default")) return "gthread";
+  return builtInClass(workerClass) ? workerClass : (absolute(directory, workerClass) as Settings["workerClass"]);
+}
+
+async function classOf(reader: ConfigReader, name: string, label: string, problems: Problem[]): Promise<WorkerClass> {
+  const builtIn = builtInClass(name);
+  if (builtIn !== undefined) return builtIn;
+  const found = await readWorkerClass(reader, name);
+  for (const reason of found.problems) problems.push({ label, kind: "value", message: `Cannot use ${label}: ${reason}` });
+  return found.problems.length > 0 ? {} : { name, ...found.workerClass };
 }
 
 async function envFile(reader: ConfigReader, settings: Settings, label: string, problems: Problem[]): Promise<Readonly<Record<string, string>>> {

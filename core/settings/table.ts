@@ -58,7 +58,13 @@ export type IntegerRow = Setting & {
 };
 export type SecondsRow = Setting & { readonly kind: "seconds"; readonly min: number; readonly default: number };
 export type BooleanRow = Setting & { readonly kind: "boolean"; readonly default: boolean };
-export type ChoiceRow = Setting & { readonly kind: "choice"; readonly choices: readonly string[]; readonly default: string | null };
+export type ChoiceRow = Setting & {
+  readonly kind: "choice";
+  readonly choices: readonly string[];
+  readonly default: string | null;
+  /** A path of a module may stand instead of a word. */
+  readonly orModule?: true;
+};
 export type AddressesRow = Setting & { readonly kind: "addresses"; readonly default: readonly Address[] };
 /** A list of texts. In a variable, `separator` stands between them. */
 export type TextsRow = Setting & { readonly kind: "texts"; readonly separator: "," | "\n"; readonly default: readonly string[] };
@@ -113,14 +119,28 @@ export const TABLE = {
     doc: "Workers beyond which TTIN adds none, and workers=auto starts none, so that a storm of signals cannot fill the machine. The log says when it holds one back.",
   },
   workerClass: {
-    kind: "choice", choices: ["async", "sync"], default: "async", section: "workers", short: "k", applies: "reload",
+    kind: "choice", choices: ["async", "sync", "gthread", "threads"], orModule: true, default: "async", section: "workers", short: "k", applies: "reload",
+    metavar: "CLASS",
     doc:
       "How a worker serves: async answers many requests at once on one event loop, so a handler that blocks holds up its worker's others; " +
-      "sync answers one at a time, closes each connection, and makes timeout the limit of a request.",
+      "sync answers one at a time, closes each connection, and makes timeout the limit of a request; gthread, also called threads, answers " +
+      "one at a time in each of its threads, however long that takes; a path such as ./my_class.ts names a module that defines a class.",
+  },
+  threads: {
+    kind: "integer", min: 1, max: 256, default: 1, section: "workers", applies: "reload",
+    doc:
+      "Threads that serve in each worker's process: more than one makes the class gthread where none, or sync, is asked for. Each loads the " +
+      "application for itself, so that nothing but the process is shared, and takes as much memory as a small worker.",
+  },
+  threadTimeout: {
+    kind: "seconds", min: 0, default: 0, section: "workers", applies: "reload",
+    doc:
+      "Time a thread may be busy with one request, or stand still, before the log names it and it is ended: on Bun alone, on Deno with its " +
+      "worker, once a successor serves. 0 lets it run, as in gunicorn.",
   },
   workerConnections: {
     kind: "integer", min: 1, default: 1000, section: "workers", applies: "reload",
-    doc: "Requests one worker serves at a time before it stops accepting; the others wait in the kernel's queue.",
+    doc: "Requests one worker serves at a time before it stops accepting; the others wait in the kernel's queue. For class async; sync and each thread serve one.",
   },
   maxRequests: {
     kind: "integer", min: 0, default: 0, section: "workers", applies: "reload",
@@ -426,6 +446,7 @@ interface Kinds {
 type Value<R, Side extends "given" | "settled"> =
   | (R extends { readonly kind: infer K extends keyof Kinds } ? Kinds[K][Side] : never)
   | (R extends { readonly choices: readonly (infer C)[] } ? C : never)
+  | (R extends { readonly orModule: true } ? `${string}.${string}` : never)
   | (R extends { readonly or: infer O } ? O : never);
 
 type Nullable<R> = R extends { readonly computed: true } ? never : R extends { readonly default: null } ? null : never;

@@ -30,6 +30,7 @@ import { findInheritance, type Inheritance } from "../inheritance.ts";
 import { type LogFile, openLogFile } from "../log_file.ts";
 import { oomKills } from "../out_of_memory.ts";
 import { createPidfile, type Pidfile } from "../pidfile.ts";
+import { openFilesNote, openFilesObjections } from "../open_files.ts";
 import { arbiterSystem, wait } from "../process.ts";
 import { type Starter, writeStatus } from "../status.ts";
 import { upgradeIn } from "../upgrade.ts";
@@ -59,7 +60,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     runtime: runtime.name,
     reader: configReader,
     parseArgs: parseArgs as LoadOptions["parseArgs"],
-    objections: (settings) => [...objections(settings), ...insideObjections(settings)],
+    objections: (settings) => [...objections(settings), ...insideObjections(settings), ...openFilesObjections({ settings, workers: workerCount(settings, cpuCount()) })],
     ...(inside() === null ? {} : { inside: inside()! }),
   };
   return await command(options, starter, inheritance);
@@ -90,6 +91,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   directoryOf(settings);
   /** What stood in env-file when these settings were read. */
   const variables = new WeakMap<Settings, Loaded["variables"]>([[settings, loaded.variables]]);
+  const classes = new WeakMap<Settings, Loaded["workerClass"]>([[settings, loaded.workerClass]]);
   process.chdir(settings.chdir);
   giveLogs(settings);
   let file = openErrorLog(settings);
@@ -132,6 +134,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
       const around = surroundings(options, s, slot, variables.get(s) ?? {});
       return captures ? { ...around, onOutput: (line) => file.write(line) } : around;
     },
+    classOf: (s) => classes.get(s) ?? {},
     owner: identityOf,
     reopenLogs,
     onServing,
@@ -146,7 +149,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     oomKills,
     upgrade: upgradeIn({ inheritance, env: options.env, cwd: options.cwd, promoted }),
     onFailed: (reason) => starter?.complain(`\nError: ${reason}\n`),
-    notes: runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? [NO_USR1] : [],
+    notes: [runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? NO_USR1 : null, openFilesNote({ settings })].filter((note) => note !== null),
   });
   isOver = true;
   (await control)?.close();
@@ -180,6 +183,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     if (again.problems.length > 0) return { refused: again.problems.map((p) => p.message).join("; ") };
     const found = reloaded(settings, again.settings);
     variables.set(found.settings, again.variables);
+    classes.set(found.settings, again.workerClass);
     giveLogs(found.settings);
     settings = found.settings;
     directoryOf(settings);

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
+import type { SharedMemory } from "../../core/arbiter/process.ts";
 import { closeDescriptor, createChannel, handDescriptors } from "../../runtimes/descriptor_channel.ts";
-import { shareMemory, takeMemory } from "../../runtimes/shared_memory.ts";
+import { openThreadMemory, shareMemory, takeMemory, takeThreadMemory } from "../../runtimes/shared_memory.ts";
 
 test("takeMemory() writes where shareMemory() reads", () => {
   const { arbiter, worker } = createChannel()!;
@@ -27,5 +28,27 @@ test("takeMemory() writes where shareMemory() reads", () => {
 test("takeMemory() is null where none was handed over", () => {
   const { arbiter, worker } = createChannel()!;
   assert.equal(takeMemory(worker), null);
+  for (const fd of [arbiter, worker]) closeDescriptor(fd);
+});
+
+test("openThreadMemory() gives each thread its part of what the arbiter reads, or of the process's own", () => {
+  const { arbiter, worker } = createChannel()!;
+  const shared = shareMemory(2)!;
+  handDescriptors(arbiter, [shared.descriptor]);
+  closeDescriptor(shared.descriptor);
+  for (const isShared of [true, false]) {
+    const taken = takeThreadMemory(worker, 2);
+    assert.equal(taken.memory instanceof SharedArrayBuffer, !isShared);
+    const [first, second] = [0, 1].map((index) => openThreadMemory(taken.memory, index)) as [SharedMemory, SharedMemory];
+    first.register.enter("GET", "http://h/first");
+    second.register.enter("GET", "http://h/second");
+    new Float64Array(second.meter.buffer, second.meter.byteOffset)[0] = 7;
+    assert.equal(new Float64Array(taken.parts[1]!.meter.buffer, taken.parts[1]!.meter.byteOffset)[0], 7);
+    if (!isShared) break;
+    assert.match(shared.inFlight(1000), /^GET \/first \(.*\), GET \/second \(.*\)$/);
+    assert.equal(new Float64Array(shared.meter().buffer)[0], 7, "the sum of both");
+    closeDescriptor((taken.memory as { readonly descriptor: number }).descriptor);
+  }
+  shared.close();
   for (const fd of [arbiter, worker]) closeDescriptor(fd);
 });

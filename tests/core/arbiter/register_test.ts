@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { inFlightText, Register, REGISTER_SIZE, requestLine } from "../../../core/arbiter/register.ts";
+import { inFlightText, noteUnheard, Register, REGISTER_SIZE, requestLine } from "../../../core/arbiter/register.ts";
 
 function pair(): { readonly memory: Uint8Array; readonly register: Register } {
   const memory = new Uint8Array(REGISTER_SIZE);
@@ -27,6 +27,18 @@ test("inFlightText() gives what is being called now no more time than what was a
   assert.equal(inFlightText(memory, 5000), "GET /wait (4.7s), GET /spin (4.7s)");
   register.leave(waiting);
   assert.equal(inFlightText(memory, 5000), "GET /spin (5.0s)");
+});
+
+test("noteUnheard() adds a thread's own silence to that of its process", () => {
+  const { memory, register } = pair();
+  register.beat(100_000);
+  const waiting = register.enter("GET", "http://h/wait");
+  register.wait(waiting, 99_000);
+  noteUnheard(memory, 3000);
+  assert.equal(inFlightText(memory, 500), "GET /wait (4.5s)");
+  register.leave(waiting);
+  register.enter("GET", "http://h/spin");
+  assert.equal(inFlightText(memory, 500), "GET /spin (3.5s)");
 });
 
 test("Register counts what it has no room for, and has room again when requests leave", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pack } from "../../../core/metrics/census.ts";
 import { quantile } from "../../../core/metrics/distribution.ts";
-import { addRequests, Meter, METER_SIZE, readMeter } from "../../../core/metrics/meter.ts";
+import { addRequests, Meter, METER_SIZE, readMeter, settleMeter, sumMeters } from "../../../core/metrics/meter.ts";
 
 function pair(times: number[]) {
   const memory = new Uint8Array(METER_SIZE);
@@ -65,4 +65,19 @@ test("pack() leaves out what is zero", () => {
   const { memory, meter } = pair([0, 1]);
   meter.end(meter.begin(), 200);
   assert.equal(pack(memory).length, 8);
+});
+
+test("sumMeters() counts for all threads, and settleMeter() forgets what one of them had in flight", () => {
+  const memory = [new Uint8Array(METER_SIZE), new Uint8Array(METER_SIZE)] as const;
+  const [one, other] = memory.map((bytes) => new Meter(bytes, () => 0)) as [Meter, Meter];
+  one.end(one.begin(), 200);
+  one.begin();
+  one.flow(1);
+  other.end(other.begin(), 404);
+  other.begin();
+  const before = readMeter(sumMeters(memory));
+  assert.deepEqual([before.total, before.statuses["2xx"], before.statuses["4xx"], before.inFlight, before.duration.count], [2, 1, 1, 3, 2]);
+  settleMeter(memory[0]);
+  const after = readMeter(sumMeters(memory));
+  assert.deepEqual([after.total, after.inFlight], [2, 1]);
 });
