@@ -3,6 +3,7 @@
  */
 import { createLogger } from "../logging/logger.ts";
 import type { Level, Log } from "../logging/record.ts";
+import { counted } from "../metrics/log_counts.ts";
 import { measure } from "../metrics/worker_metrics.ts";
 import type { Settings } from "../settings/table.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
@@ -64,7 +65,8 @@ interface Open {
 
 function run(system: WorkerSystem, start: Start): Running {
   const { settings } = start;
-  const { log, errors, access, setLevel } = openLogs(system, start);
+  const { log: written, errors, access, setLevel } = openLogs(system, start);
+  const log = counted(written, (kind) => metrics?.meter.logged(kind));
   const isSync = settings.workerClass === "sync";
   const limit = isSync ? 1 : settings.workerConnections;
   const traffic: Traffic = {

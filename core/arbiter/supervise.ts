@@ -6,6 +6,7 @@ import type { Controls } from "../control/controls.ts";
 import { Steering } from "../control/steering.ts";
 import type { Fields, Level, Log } from "../logging/record.ts";
 import { Census } from "../metrics/census.ts";
+import { counted } from "../metrics/log_counts.ts";
 import type { Stats } from "../metrics/stats.ts";
 import { changes } from "../settings/changes.ts";
 import { type HookSource, NO_HOOKS } from "../settings/hooks.ts";
@@ -84,7 +85,9 @@ export interface Surroundings {
  * Not for a platform that already runs many copies of you: there, serve from one process.
  */
 export async function supervise(system: ArbiterSystem, options: SuperviseOptions): Promise<number> {
-  const { log, settings } = options;
+  const { settings } = options;
+  const census = new Census({ system, version: options.version, log: options.log });
+  const log = counted(options.log, (kind) => census.logged(kind));
   const hooks = new ServerHooks(system, log);
   // Handlers come before anything that others can see: people get trigger-happy as soon as a port answers.
   const early: ArbiterEvent[] = [];
@@ -110,13 +113,13 @@ export async function supervise(system: ArbiterSystem, options: SuperviseOptions
   const mode = settings.reusePort ? "reuse-port" : holdMode(settings);
   const held = await bind(settings.bind, { backlog: settings.backlog, mode, ...access(options, settings) }, { system, log });
   if (held === null) return 1;
-  announce(system, options, held);
+  announce(system, { ...options, log }, held);
   const unready = await cannot(held.map((h) => h.address), [{ name: "whenReady", args: [] }]);
   if (unready !== null) {
     for (const h of held) h.close();
     return unready;
   }
-  const { code, tell } = run(system, options, held, hooks);
+  const { code, tell } = run(system, { ...options, log }, held, { hooks, census });
   happen = tell;
   tell({ type: "started", at: system.now() });
   for (const event of early) tell(event);
@@ -150,12 +153,16 @@ interface Running {
   readonly tell: (event: ArbiterEvent) => void;
 }
 
-function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly Held[], hooks: ServerHooks): Running {
+interface Office {
+  readonly hooks: ServerHooks;
+  readonly census: Census;
+}
+
+function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly Held[], { hooks, census }: Office): Running {
   const { log } = options;
   const children = new Map<number, Child>();
   const generations = new Generations({ settings: options.settings, held: opened, hooks: options.hooks ?? NO_HOOKS });
   const generationOf = new Map<number, number>();
-  const census = new Census({ system, version: options.version, log });
   let candidate: Generation | null = null;
   let flight: Preflight | null = null;
   let state: Arbiter = arbiter(limits(options.settings), {

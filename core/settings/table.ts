@@ -185,7 +185,7 @@ export const TABLE = {
   metrics: {
     kind: "boolean", default: true, section: "workers", applies: "reload",
     doc:
-      "Counts and times every request, and takes the application's own metrics. It takes 17 KiB a worker, and at most two hundredths of the " +
+      "Counts and times every request, and takes the application's own metrics. It takes 21 KiB a worker, and at most two hundredths of the " +
       "CPU of the smallest answer; without it, nothing is counted.",
   },
   runtime: {
@@ -381,6 +381,26 @@ export const TABLE = {
   logFormat: {
     kind: "choice", choices: ["text", "json"], default: "text", section: "logging", applies: "reload",
     doc: "Form of the error log: text writes gunicorn's lines, json one object a line, which no logged value can forge; what a worker writes has its TSGI_WORKER_ID as workerId.",
+  },
+  statsdHost: {
+    kind: "text", default: null, section: "logging", applies: "reload", metavar: "ADDRESS", shown: "none",
+    doc:
+      "StatsD server that is sent the figures of all workers once a second: HOST:PORT by UDP, or unix:PATH for a datagram socket. Durations go " +
+      "with a sample rate, by buckets that are at most 1.6 % wide. A server that is away is not missed: what is sent meanwhile is lost.",
+  },
+  statsdPrefix: {
+    kind: "text", default: null, section: "logging", applies: "reload", metavar: "PREFIX", shown: "none",
+    doc: "What the name of each StatsD metric begins with, before a dot: with svc, tsgi.requests is svc.tsgi.requests.",
+  },
+  dogstatsdTags: {
+    kind: "texts", separator: ",", default: [], section: "logging", applies: "reload", metavar: "TAG", shown: "none",
+    doc:
+      "Tags that each StatsD metric has, as KEY:VALUE. With any, the labels of the application's metrics are tags too; without, their values " +
+      "are part of the metric's name, since StatsD itself knows no tags.",
+  },
+  statsdCompat: {
+    kind: "choice", choices: ["gunicorn"], default: null, section: "logging", applies: "reload", shown: "none",
+    doc: "With gunicorn, the StatsD metrics that gunicorn has are called as it calls them, gunicorn.requests and so on, so that its dashboards go on working.",
   },
   name: {
     kind: "text", default: null, section: "naming", short: "n", applies: "reload", shown: "the application as given",

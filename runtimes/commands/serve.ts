@@ -29,6 +29,7 @@ import { COMMANDS } from "../main.ts";
 import { findInheritance, type Inheritance } from "../inheritance.ts";
 import { type LogFile, openLogFile } from "../log_file.ts";
 import { oomKills } from "../out_of_memory.ts";
+import { Reporters } from "../reporters.ts";
 import { createPidfile, type Pidfile } from "../pidfile.ts";
 import { arbiterSystem, wait } from "../process.ts";
 import { type Starter, writeStatus } from "../status.ts";
@@ -115,6 +116,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     told?.(...record);
   };
   let control = null as ControlSocket | null;
+  const reporters = new Reporters(log);
   let isOver = false;
   log("debug", "configuration", { detail: printConfig(settings).trimEnd() });
   const code = await supervise(arbiterSystem(WORKER, inheritance), {
@@ -134,7 +136,10 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     owner: identityOf,
     reopenLogs,
     onServing,
-    onControls: (controls) => void openControl(controls),
+    onControls: (controls) => {
+      void openControl(controls);
+      reporters.begin(controls, settings);
+    },
     setLogLevel: (to) => {
       level = to;
       write = logTo(settings);
@@ -146,6 +151,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   });
   isOver = true;
   control?.close();
+  await reporters.close();
   file.close();
   pidfile?.remove();
   return code;
@@ -188,6 +194,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     inheritance?.closeRest();
     if (now === loaded.settings) return;
     level = null;
+    reporters.use(now);
     movePidfile(now);
     const path = errorLogPath(now);
     if (path !== file.path) moveErrorLog(now);
