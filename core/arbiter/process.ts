@@ -6,6 +6,7 @@ import type { Loader } from "./application.ts";
 import type { Address, Hold, NativeHandler, Owner, Served } from "./listener.ts";
 import type { FromWorker, ToWorker } from "./message.ts";
 import type { MemoryStats } from "../metrics/stats.ts";
+import type { LogRing } from "../black_box/log_ring.ts";
 import type { Register } from "./register.ts";
 
 /** Milliseconds on a monotonic clock whose zero means nothing. */
@@ -33,6 +34,8 @@ export interface Child {
   inFlight(silence: Millis): string | null;
   /** What it has counted of its requests, also when it has ended: see core/metrics/meter.ts. Null where the system lets nobody see. */
   meter(): Uint8Array | null;
+  /** Its register and its log ring, also when it has ended; null where there is none. */
+  remains(): { readonly register: Uint8Array | null; readonly log: Uint8Array | null };
 }
 
 export interface Identity extends Owner {
@@ -82,6 +85,7 @@ export interface SharedMemory {
   readonly register: Register;
   /** For a Meter. */
   readonly meter: Uint8Array;
+  readonly log: LogRing;
 }
 
 /** What a worker asks of the system. */

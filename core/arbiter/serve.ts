@@ -1,6 +1,7 @@
 /**
  * Carries out what a worker decides, and tells it what happened: loads the application, serves it at the places it is told, and ends.
  */
+import type { LogRing } from "../black_box/log_ring.ts";
 import { createLogger } from "../logging/logger.ts";
 import type { Level, Log } from "../logging/record.ts";
 import { counted } from "../metrics/log_counts.ts";
@@ -65,7 +66,8 @@ interface Open {
 
 function run(system: WorkerSystem, start: Start): Running {
   const { settings } = start;
-  const { log: written, errors, access, setLevel } = openLogs(system, start);
+  const shared = settings.watchdog || settings.metrics ? system.takeShared() : null;
+  const { log: written, errors, access, setLevel } = openLogs(system, start, shared?.log ?? null);
   const log = counted(written, (kind) => metrics?.meter.logged(kind));
   const isSync = settings.workerClass === "sync";
   const limit = isSync ? 1 : settings.workerConnections;
@@ -81,7 +83,6 @@ function run(system: WorkerSystem, start: Start): Running {
   };
   const tail = access === null ? null : new Tail(access, system);
   const requestLog = tail === null ? null : openRequestLog(tail, settings, system.pid);
-  const shared = settings.watchdog || settings.metrics ? system.takeShared() : null;
   const register = settings.watchdog && shared !== null ? shared.register : null;
   const metrics = settings.metrics ? measure(system, shared, log) : null;
   const meter = metrics?.meter ?? null;
@@ -374,11 +375,15 @@ interface Logs {
   readonly setLevel: (level: Level) => void;
 }
 
-function openLogs(system: WorkerSystem, { settings, id, slot }: Start): Logs {
+function openLogs(system: WorkerSystem, { settings, id, slot }: Start, ring: LogRing | null): Logs {
   const errors = system.openLog(settings.errorLogfile ?? "-", "errors");
   const access = settings.accessLogfile === null ? null : system.openLog(settings.accessLogfile, "access");
   let level = settings.logLevel;
-  const log = createLogger({ level: () => level, format: settings.logFormat, pid: system.pid, worker: id, workerId: slot, write: (line) => errors.write(line) });
+  const write = (line: string) => {
+    ring?.write(line);
+    errors.write(line);
+  };
+  const log = createLogger({ level: () => level, format: settings.logFormat, pid: system.pid, worker: id, workerId: slot, write });
   return { log, errors, access, setLevel: (to) => (level = to) };
 }
 

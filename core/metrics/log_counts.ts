@@ -1,5 +1,5 @@
 /** How many log records of a kind were made, whatever of them the log level lets through. */
-import type { Fields, Level, Log } from "../logging/record.ts";
+import type { EventName, Fields, Level, Log } from "../logging/record.ts";
 
 /** A record of level error with a stack, or of which the application wrote more than one line, is an exception, and no error besides. */
 export const LOG_KINDS = ["warning", "error", "critical", "exception"] as const;
@@ -9,7 +9,7 @@ export type LogStats = Readonly<Record<LogKind, number>>;
 /** `log`, with each record of a kind told to `note`. */
 export function counted(log: Log, note: (kind: LogKind) => void): Log {
   return (level, event, fields) => {
-    const kind = kindOf(level, fields);
+    const kind = kindOf(level, event, fields);
     if (kind !== null) note(kind);
     log(level, event, fields);
   };
@@ -21,7 +21,8 @@ export function addLogged(parts: readonly LogStats[]): Record<LogKind, number> {
   return sums;
 }
 
-function kindOf(level: Level, fields: Fields | undefined): LogKind | null {
-  if (level === "error" && (fields?.stack ?? fields?.detail) !== undefined) return "exception";
+function kindOf(level: Level, event: EventName, fields: Fields | undefined): LogKind | null {
+  const hasStack = fields?.stack !== undefined || (event === "application" && fields?.detail !== undefined);
+  if (level === "error" && hasStack) return "exception";
   return level === "debug" || level === "info" ? null : level;
 }

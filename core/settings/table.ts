@@ -179,7 +179,7 @@ export const TABLE = {
   watchdog: {
     kind: "boolean", default: true, section: "workers", applies: "reload",
     doc:
-      "Lets the log name the requests that a murdered worker had in flight. It takes 16 KiB a worker, and less than two hundredths of the " +
+      "Lets the log name the requests that a murdered worker had in flight. It takes 24 KiB a worker, and less than two hundredths of the " +
       "CPU of the smallest answer.",
   },
   metrics: {
@@ -381,6 +381,16 @@ export const TABLE = {
   logFormat: {
     kind: "choice", choices: ["text", "json"], default: "text", section: "logging", applies: "reload",
     doc: "Form of the error log: text writes gunicorn's lines, json one object a line, which no logged value can forge; what a worker writes has its TSGI_WORKER_ID as workerId.",
+  },
+  blackBox: {
+    kind: "text", default: null, section: "logging", applies: "reload", metavar: "DIRECTORY", shown: "none",
+    doc:
+      "Directory that gets a JSON file, for its owner alone, about each worker that dies of a signal or an exit nobody asked for: what it had in " +
+      "flight, what it answered and logged last. The newest 50 stay. The error log tells the same in short, with or without it.",
+  },
+  blackBoxQueries: {
+    kind: "boolean", default: false, section: "logging", applies: "reload",
+    doc: "Leaves the queries of URLs in what is told of dead workers. They are where clients put tokens and personal data.",
   },
   statsdHost: {
     kind: "text", default: null, section: "logging", applies: "reload", metavar: "ADDRESS", shown: "none",

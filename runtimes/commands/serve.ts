@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { parseAppUri } from "../../core/arbiter/app_uri.ts";
 import { check } from "../../core/arbiter/check.ts";
 import { type Reread, supervise, type Surroundings, title } from "../../core/arbiter/supervise.ts";
+import type { BlackBox } from "../../core/black_box/black_box.ts";
 import type { Controls } from "../../core/control/controls.ts";
 import { createLogger } from "../../core/logging/logger.ts";
 import type { Level, Log } from "../../core/logging/record.ts";
@@ -145,6 +146,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
       write = logTo(settings);
     },
     oomKills,
+    onDeath: (box, s) => void keepBlackBox(box, s),
     upgrade: upgradeIn({ inheritance, env: options.env, cwd: options.cwd, promoted }),
     onFailed: (reason) => starter?.complain(`\nError: ${reason}\n`),
     notes: runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? [NO_USR1] : [],
@@ -181,6 +183,17 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     settings = found.settings;
     directoryOf(settings);
     return { settings, pending: found.pending, hooks: again.hooks };
+  }
+
+  async function keepBlackBox(box: BlackBox, { blackBox, chdir }: Settings): Promise<void> {
+    if (blackBox === null) return;
+    const path = resolve(chdir, blackBox);
+    try {
+      const { writeBlackBox } = await import("../black_box_file.ts");
+      writeBlackBox(path, box);
+    } catch (error) {
+      log("warning", "black-box-failed", { path, reason: (error as Error).message });
+    }
   }
 
   function reopenLogs(): void {
