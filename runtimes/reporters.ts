@@ -1,6 +1,7 @@
 /** Who tells others of a running server's figures: each is loaded when the settings ask for it, at the start or at a reload. */
 import type { Controls } from "../core/control/controls.ts";
 import type { Log } from "../core/logging/record.ts";
+import type { Env } from "../core/settings/environment.ts";
 import type { Settings } from "../core/settings/table.ts";
 import { every } from "./process.ts";
 
@@ -9,16 +10,19 @@ interface Reporter {
   close(): Promise<void>;
 }
 
-type Kind = "statsd";
+type Kind = "statsd" | "otlp";
 
 export class Reporters {
   readonly #log: Log;
+  readonly #envOf: (settings: Settings) => Env;
   readonly #running = new Map<Kind, Promise<Reporter | null>>();
   #controls: Controls | null = null;
   #settings: Settings | null = null;
 
-  constructor(log: Log) {
+  /** `envOf` is the environment that workers with these settings have. */
+  constructor(log: Log, envOf: (settings: Settings) => Env) {
     this.#log = log;
+    this.#envOf = envOf;
   }
 
   /** The server begins. */
@@ -33,6 +37,7 @@ export class Reporters {
     this.#settings = settings;
     for (const running of this.#running.values()) void running.then((reporter) => reporter?.use(settings));
     if (settings.statsdHost !== null) this.#start("statsd", () => statsd(this.#controls!, this.#log, settings, isFirst));
+    if (settings.otlpEndpoint !== null) this.#start("otlp", () => otlp(this.#controls!, this.#log, settings, this.#envOf));
   }
 
   /** The server has ended: what it did last is told, for a moment. */
@@ -53,4 +58,9 @@ export class Reporters {
 async function statsd(controls: Controls, log: Log, settings: Settings, isFirst: boolean): Promise<Reporter> {
   const [{ Statsd }, { openDatagrams }] = await Promise.all([import("../core/statsd/statsd.ts"), import("./datagrams.ts")]);
   return new Statsd(settings, { controls, log, every, open: openDatagrams, before: isFirst ? null : controls.stats() });
+}
+
+async function otlp(controls: Controls, log: Log, settings: Settings, envOf: (settings: Settings) => Env): Promise<Reporter> {
+  const [{ OtlpMetrics }, { processResource: resource }] = await Promise.all([import("../core/otlp/metrics.ts"), import("./process_resource.ts")]);
+  return new OtlpMetrics(settings, { controls, log, every, envOf, resource });
 }

@@ -7,6 +7,7 @@ import type { Address, Hold, NativeHandler, Owner, Served } from "./listener.ts"
 import type { FromWorker, ToWorker } from "./message.ts";
 import type { MemoryStats } from "../metrics/stats.ts";
 import type { LogRing } from "../black_box/log_ring.ts";
+import type { TracingHost } from "../otlp/api.ts";
 import type { Register } from "./register.ts";
 
 /** Milliseconds on a monotonic clock whose zero means nothing. */
@@ -114,6 +115,8 @@ export interface WorkerSystem {
   /** Throws the reason why inherited sockets cannot be served here. */
   selfTest(): Promise<void>;
   readonly loader: Loader;
+  /** What tracing needs of the system; loaded when it is asked for. */
+  tracingHost(): Promise<TracingHost>;
   /** Bytes of resident memory. */
   memory(): number;
   /** The same, and of the heap. */

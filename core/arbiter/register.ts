@@ -101,7 +101,7 @@ export function requestLine({ method, url }: { readonly method: string; readonly
 }
 
 /** Where the path begins in `http://host/path`, and in Deno's `http+unix://path/path`. */
-function pathStart(url: string): number {
+export function pathStart(url: string): number {
   const slash = url.indexOf("/", url.charCodeAt(4) === PLUS ? 12 : 8);
   return slash < 0 ? url.length : slash;
 }

@@ -6,6 +6,7 @@ import { createLogger } from "../logging/logger.ts";
 import type { Level, Log } from "../logging/record.ts";
 import { counted } from "../metrics/log_counts.ts";
 import { measure } from "../metrics/worker_metrics.ts";
+import type { Tracing } from "../otlp/tracing.ts";
 import type { Settings } from "../settings/table.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import { type Application, AppLoadError, loadApplication } from "./application.ts";
@@ -28,6 +29,9 @@ import { step, worker, type WorkerEffect, type Wear, type WorkerEvent, type Work
 
 /** A beat is missed twice before anybody worries: see SILENT in arbiter.ts. */
 const BEAT = 500;
+
+/** How long the last spans may take, in milliseconds. */
+const LAST_SPANS = 2000;
 
 type Start = Extract<ToWorker, { type: "start" }>;
 
@@ -88,6 +92,7 @@ function run(system: WorkerSystem, start: Start): Running {
   const meter = metrics?.meter ?? null;
   const inFlight = new InFlight({ settings, register, meter, log, requestLog, now: system.now });
   const concurrency = settings.limitConcurrency > 0 ? new ConcurrencyLimit(settings.limitConcurrency, log, requestLog, meter) : null;
+  let tracing: Tracing | null = null;
   const tally = start.canary ? { answers: 0, errors: 0 } : null;
   const open: Open[] = [];
   let application: Application | null = null;
@@ -209,6 +214,7 @@ function run(system: WorkerSystem, start: Start): Running {
 
   async function exit(code: number): Promise<void> {
     if (hooks) await hooks.workerExit();
+    await tracing?.close(Math.min(LAST_SPANS, settings.gracefulTimeout * 1000));
     if (metrics) system.send({ type: "measured", report: metrics.report() });
     errors.close();
     access?.close();
@@ -217,11 +223,14 @@ function run(system: WorkerSystem, start: Start): Running {
 
   async function load(): Promise<void> {
     try {
+      if (settings.otlpEndpoint !== null) tracing = await (await import("../otlp/tracing.ts")).startTracing({ system, settings, log, worker: start });
       const [loaded] = await Promise.all([start.hooks ? beginHooked() : beginPlain(), tryAdoption()]);
       if (settings.warmup.length > 0 && start.breakage === undefined) {
         const { warmUp } = await import("./warmup.ts");
         await warmUp(loaded, { system, settings, log, multiprocess: start.multiprocess });
       }
+      // Whoever brings an SDK of his own has set it up by now.
+      await tracing?.connect();
       application = loaded;
       if (settings.loopLag > 0) watchLoop(system, settings.loopLag * 1000, { inFlight, log });
       if (start.slot === 0 && start.generation === 1) for (const text of limitations(settings, loaded.kind)) log("warning", "limitation", { text });
@@ -276,7 +285,8 @@ function run(system: WorkerSystem, start: Start): Running {
     const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, register, metrics, requestHooks: hooks?.requests ?? null, multiprocess: start.multiprocess };
     const made = createHandler(application!, handling);
     const attended = inFlight.attend(tally === null ? made.handler : tallied(made.handler, tally));
-    const handler = concurrency === null ? attended : concurrency.guard(attended, traffic, door);
+    const guarded = concurrency === null ? attended : concurrency.guard(attended, traffic, door);
+    const handler = tracing === null ? guarded : tracing.around(guarded, place.address);
     const options = { ...made, handler, onError: refuse, keepAlive: settings.keepAlive };
     const served = descriptor === null
       ? await system.bind(place.address, { ...options, backlog: settings.backlog })

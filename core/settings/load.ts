@@ -79,6 +79,7 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
   problems.push(...warmupProblems(settings.warmup, resolved.sources.warmup));
   problems.push(...nameProblems(settings.forwarderHeaders, resolved.sources.forwarderHeaders));
   problems.push(...headerProblems(settings.secureSchemeHeaders, resolved.sources.secureSchemeHeaders));
+  problems.push(...otlpProblems(settings, resolved.sources));
   problems.push(...statsdProblems(settings, resolved.sources));
   if (settings.rootPath !== null && !/^(?:\/[^/?#]+)+$/.test(settings.rootPath)) problems.push(noMount(settings.rootPath, resolved.sources.rootPath));
   if (settings.maxWorkers > 0 && typeof settings.workers === "number" && settings.workers > settings.maxWorkers) {
@@ -196,6 +197,21 @@ function warmupProblems(items: readonly string[], label: string): Problem[] {
       return [{ label, kind: "value", message: `Cannot use ${label}: ${(error as SyntaxError).message}, got ${showWritten(item)}` }];
     }
   });
+}
+
+function otlpProblems({ otlpEndpoint, otlpSampleRatio }: Settings, sources: Resolved["sources"]): Problem[] {
+  const wrong = (name: SettingName, reason: string): Problem => ({ label: sources[name], kind: "value", message: `Cannot use ${sources[name]}: ${reason}` });
+  const problems: Problem[] = [];
+  const url = otlpEndpoint === null ? null : URL.parse(otlpEndpoint);
+  if (otlpEndpoint !== null && (url === null || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "")) {
+    problems.push(wrong("otlpEndpoint", `expected a URL such as http://127.0.0.1:4318, got ${showWritten(otlpEndpoint)}`));
+  } else if (url !== null && (url.username !== "" || url.password !== "")) {
+    problems.push(wrong("otlpEndpoint", "expected a URL without a user and a password, put them into OTEL_EXPORTER_OTLP_HEADERS"));
+  }
+  if (otlpSampleRatio !== null && !(/^[\d.]+$/.test(otlpSampleRatio) && Number(otlpSampleRatio) <= 1)) {
+    problems.push(wrong("otlpSampleRatio", `expected a number from 0 to 1, got ${showWritten(otlpSampleRatio)}`));
+  }
+  return problems;
 }
 
 function statsdProblems({ statsdHost, statsdPrefix, dogstatsdTags }: Settings, sources: Resolved["sources"]): Problem[] {

@@ -392,6 +392,18 @@ export const TABLE = {
     kind: "boolean", default: false, section: "logging", applies: "reload",
     doc: "Leaves the queries of URLs in what is told of dead workers. They are where clients put tokens and personal data.",
   },
+  otlpEndpoint: {
+    kind: "text", default: null, section: "logging", applies: "reload", metavar: "URL", shown: "none",
+    fallback: { variable: "OTEL_EXPORTER_OTLP_ENDPOINT", prefix: "" },
+    doc:
+      "OpenTelemetry receiver that gets a span for each request and the metrics of all workers, as OTLP over HTTP in JSON: the URL before " +
+      "/v1/traces, such as http://127.0.0.1:4318. OpenTelemetry's own variables decide the rest, OTEL_EXPORTER_OTLP_HEADERS, OTEL_SERVICE_NAME, " +
+      "OTEL_TRACES_SAMPLER and others. With OTEL_SDK_DISABLED=true nothing is sent.",
+  },
+  otlpSampleRatio: {
+    kind: "text", default: null, section: "logging", applies: "reload", metavar: "RATIO", shown: "what OTEL_TRACES_SAMPLER says, else all",
+    doc: "Share of the traces that begin here that is kept, from 0 to 1. Of a trace that a caller began, tsgi keeps its part if the caller does.",
+  },
   statsdHost: {
     kind: "text", default: null, section: "logging", applies: "reload", metavar: "ADDRESS", shown: "none",
     doc:

@@ -117,7 +117,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     told?.(...record);
   };
   let control = null as ControlSocket | null;
-  const reporters = new Reporters(log);
+  const reporters = new Reporters(log, (s) => surroundings(options, s, 0, variables.get(s) ?? {}).env);
   let isOver = false;
   log("debug", "configuration", { detail: printConfig(settings).trimEnd() });
   const code = await supervise(arbiterSystem(WORKER, inheritance), {
