@@ -61,7 +61,7 @@ export interface SuperviseOptions {
   /** How often the kernel has ended a process for want of memory; null where nobody tells. */
   readonly oomKills?: () => number | null;
   /** A worker with `settings` died: what it left. */
-  readonly onDeath?: (box: BlackBox, settings: Settings) => void;
+  readonly onDeath?: (box: BlackBox, settings: Settings) => unknown;
   /** How USR2 is carried out. */
   readonly upgrade?: Upgrade;
   /** What the log says after the addresses: what does not work here. */

@@ -4,7 +4,7 @@
  * The rules:
  *
  * 1. A worker dies of a signal, of an exit that nobody asked for, or of one with a code that says failure. One that could not boot says why
- *    itself, and one that is cut off by a quick end of the server is nobody's concern.
+ *    itself or has answered nothing, and one that is cut off by a quick end of the server is nobody's concern.
  * 2. Nothing is recorded for this alone: the register and the log ring are written anyway.
  * 3. No headers and bodies are in it, and no queries unless asked for. Log lines are the application's words, so what looks like a secret is
  *    taken out of them.
@@ -65,7 +65,7 @@ const LINES = 100;
 
 /** Whether the end of `worker`, which was in `state` before it, is one by rule 1. */
 export function isDeath({ halt }: Arbiter, { cause }: Worker, { code, signal }: Ending): boolean {
-  if (halt?.quick === true || cause === "failed") return false;
+  if (halt?.quick === true || cause === "failed" || cause === "boot-timeout") return false;
   return signal !== null || (code !== 0 && halt === null) || (cause === null && halt === null);
 }
 

@@ -118,6 +118,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   };
   let control = null as ControlSocket | null;
   const reporters = new Reporters(log, (s) => surroundings(options, s, 0, variables.get(s) ?? {}).env);
+  let keeping: Promise<unknown> = Promise.resolve();
   let isOver = false;
   log("debug", "configuration", { detail: printConfig(settings).trimEnd() });
   const code = await supervise(arbiterSystem(WORKER, inheritance), {
@@ -146,14 +147,14 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
       write = logTo(settings);
     },
     oomKills,
-    onDeath: (box, s) => void keepBlackBox(box, s),
+    onDeath: (box, s) => (keeping = Promise.all([keeping, keepBlackBox(box, s)])),
     upgrade: upgradeIn({ inheritance, env: options.env, cwd: options.cwd, promoted }),
     onFailed: (reason) => starter?.complain(`\nError: ${reason}\n`),
     notes: runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? [NO_USR1] : [],
   });
   isOver = true;
   control?.close();
-  await reporters.close();
+  await Promise.all([keeping, reporters.close()]);
   file.close();
   pidfile?.remove();
   return code;

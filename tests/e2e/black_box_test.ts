@@ -40,8 +40,13 @@ async function busy(server: Server, url: string): Promise<void> {
     await (await fetch(url + path, { headers: { authorization: "Bearer s3cret", cookie: "a=s3cret" } })).text();
   }
   lost(`${url}/hang?s3cret`);
+  await inFlight(server, "/hang");
+}
+
+/** Resolves when a worker has a request of that path in flight. */
+async function inFlight(server: Server, path: string): Promise<void> {
   const ctl = async () => JSON.parse(await run(server, "inspect", "-j")) as { readonly workers: readonly { readonly requests: string }[] };
-  while (!(await ctl()).workers.some(({ requests }) => requests.includes("/hang"))) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (!(await ctl()).workers.some(({ requests }) => requests.includes(path))) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 function run(server: Server, ...args: readonly string[]): Promise<string> {
@@ -128,6 +133,23 @@ test("tsgi tells of a worker that it murdered itself, and serves on where no fil
       await server.logged(/Cannot write a black box to .*not-a-directory: /);
       await server.port();
       assert.equal((await fetch(`${url}/a`)).status, 200);
+    });
+  });
+});
+
+test("tsgi keeps the box of a worker that it cuts off at the very end", async () => {
+  await withFolder({ "app.js": APP }, async (folder) => {
+    const args = ["-b", "127.0.0.1:0", "--graceful-timeout", "1", "-t", "0", "--black-box", join(folder, "boxes"), "--control-socket", join(folder, "ctl.sock"), join(folder, "app.js")];
+    await withServer({ args }, async (server) => {
+      const url = `http://127.0.0.1:${await server.port()}`;
+      await (await fetch(`${url}/a`)).text();
+      const spinning = new Promise((resolve) => execFile("curl", ["-sS", `${url}/spin`], resolve));
+      await inFlight(server, "/spin");
+      server.signal("TERM");
+      await server.ended;
+      await spinning;
+      const [box] = boxesIn(join(folder, "boxes"));
+      assert.deepEqual([box?.inFlight.map(({ request }) => request), box?.requests.at(-1)], [["GET /spin"], { request: "GET /a", status: 200 }], server.log);
     });
   });
 });

@@ -29,6 +29,7 @@ test("isDeath() is a signal, and an exit that nobody asked for or that says fail
   assert.ok(!isDeath(STATE, worker("retired"), exited(0)));
   assert.ok(!isDeath(STATE, worker("leaving"), exited(0)));
   assert.ok(!isDeath(STATE, worker("failed"), exited(4)), "it has said why");
+  assert.ok(!isDeath(STATE, worker("boot-timeout"), killed), "it has answered nothing");
 });
 
 function remains() {
