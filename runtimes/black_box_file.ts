@@ -1,5 +1,5 @@
 /** The black boxes of dead workers as files, each for its owner alone, and no more than a few. */
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BlackBox } from "../core/black_box/black_box.ts";
 
@@ -12,7 +12,10 @@ const NAME = /^black-box-\d{8}T\d{9}Z-\d+\.json$/;
 export function writeBlackBox(directory: string, box: BlackBox): string {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const path = join(directory, `black-box-${box.time.replace(/[-:.]/g, "")}-${box.pid}.json`);
-  writeFileSync(path, `${JSON.stringify(box, null, 2)}\n`, { flag: "wx", mode: 0o600 });
+  // Whoever looks finds it whole.
+  const unfinished = `${path}.part`;
+  writeFileSync(unfinished, `${JSON.stringify(box, null, 2)}\n`, { flag: "wx", mode: 0o600 });
+  renameSync(unfinished, path);
   const all = readdirSync(directory).filter((name) => NAME.test(name)).sort();
   for (const name of all.slice(0, Math.max(0, all.length - MOST_FILES))) rmSync(join(directory, name), { force: true });
   return path;

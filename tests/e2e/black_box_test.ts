@@ -1,7 +1,7 @@
 /** Workers that really die, and what is told of them afterwards. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -165,6 +165,8 @@ test("writeBlackBox() keeps the newest, touches nothing else, and follows no lin
     assert.equal(names.length, MOST_FILES + 1);
     assert.equal(names[0], `black-box-20260101T000000005Z-1005.json`);
     assert.equal(readFileSync(join(directory, "black-box-notes.json"), "utf8"), "mine");
-    assert.throws(() => writeBlackBox(directory, box(MOST_FILES)), /EEXIST/);
+    symlinkSync(join(folder, "other.json"), join(directory, `${names.at(-2)}.part`));
+    assert.throws(() => writeBlackBox(directory, box(MOST_FILES + 4)), /EEXIST/);
+    assert.equal(readFileSync(join(folder, "other.json"), "utf8"), "");
   });
 });
