@@ -116,9 +116,10 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     write(...record);
     told?.(...record);
   };
-  let control = null as ControlSocket | null;
   const reporters = new Reporters(log, (s) => surroundings(options, s, 0, variables.get(s) ?? {}).env);
   let keeping: Promise<unknown> = Promise.resolve();
+  let control: Promise<ControlSocket | null> = Promise.resolve(null);
+  let openControl = () => control;
   let isOver = false;
   log("debug", "configuration", { detail: printConfig(settings).trimEnd() });
   const code = await supervise(arbiterSystem(WORKER, inheritance), {
@@ -139,7 +140,8 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     reopenLogs,
     onServing,
     onControls: (controls) => {
-      void openControl(controls);
+      openControl = () => control = control.then((before) => moveControl(before, controls));
+      openControl();
       reporters.begin(controls, settings);
     },
     setLogLevel: (to) => {
@@ -153,23 +155,28 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     notes: runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? [NO_USR1] : [],
   });
   isOver = true;
-  control?.close();
+  (await control)?.close();
   await Promise.all([keeping, reporters.close()]);
   file.close();
   pidfile?.remove();
   return code;
 
-  async function openControl(controls: Controls): Promise<void> {
-    if (settings.controlSocketDisable) return;
+  /** Opens the control socket where it belongs by now, and closes the one before. */
+  async function moveControl(before: ControlSocket | null, controls: Controls): Promise<ControlSocket | null> {
+    if (settings.controlSocketDisable || isOver) return before;
+    const { controlSocket, chdir, controlSocketMode } = settings;
     try {
       const { openControlSocket } = await import("../control_socket.ts");
-      const path = settings.controlSocket === null ? ownControlPath() : resolve(settings.chdir, settings.controlSocket);
-      control = await openControlSocket(path, settings.controlSocketMode, controls);
-      if (isOver) return control.close();
+      const path = controlSocket === null ? ownControlPath() : `${resolve(chdir, controlSocket)}${suffix}`;
+      if (path === before?.path) return before;
+      const opened = await openControlSocket(path, controlSocketMode, controls);
+      before?.close();
       // Nobody asked for the one that everybody gets.
-      log(settings.controlSocket === null ? "debug" : "info", "control-listening", { path });
+      log(controlSocket === null ? "debug" : "info", "control-listening", { path });
+      return opened;
     } catch (error) {
       log("warning", "control-failed", { reason: (error as Error).message });
+      return before;
     }
   }
 
@@ -218,8 +225,9 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   /** The arbiter before has gone, and its names with it. */
   function promoted(): void {
     suffix = "";
-    movePidfile(settings);
     runtime.setTitle(masterTitle());
+    movePidfile(settings);
+    void openControl();
   }
 
   function masterTitle(): string {
