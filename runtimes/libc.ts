@@ -18,6 +18,7 @@ const NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1", "
 /** What Linux calls AF_*, the same number on every architecture. */
 export const FAMILY = { unix: 1, v4: 2, v6: 10 } as const;
 const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
 const SOCK_SEQPACKET = 5;
 const SOCK_NONBLOCK = 0o4000;
 const CLOEXEC = 0o2000000; // O_CLOEXEC and SOCK_CLOEXEC are one number.
@@ -95,6 +96,10 @@ export interface Libc {
   watch(fd: number, registration: Registration): void;
   /** No error if the descriptor is not watched. */
   unwatch(fd: number, registration: Registration): void;
+  /** A unix socket for datagrams, closed on exec. */
+  datagramSocket(): number;
+  /** Does not wait: EAGAIN says that the receiver's queue is full. */
+  sendTo(fd: number, data: Uint8Array<ArrayBuffer>, to: SocketAddress): void;
   /** Two connected sockets that keep messages apart, both closed on exec. */
   socketPair(): [number, number];
   /** Neither waits: EAGAIN says that the queue is full, or empty. */
@@ -138,6 +143,7 @@ const SYMBOLS = {
   fcntl: { parameters: [I, I, I], result: I },
   epoll_ctl: { parameters: [I, I, I, "buffer"], result: I },
   socketpair: { parameters: [I, I, I, "buffer"], result: I },
+  sendto: { parameters: [I, "buffer", "u64", I, "buffer", "u32"], result: "i64" },
   sendmsg: { parameters: [I, "buffer", I], result: "i64" },
   recvmsg: { parameters: [I, "buffer", I], result: "i64" },
   prctl: { parameters: [I, "u64", "u64", "u64", "u64"], result: I },
@@ -239,6 +245,13 @@ function open(ffi: Ffi): Libc {
     unwatch: (fd, registration) => {
       const result = c.epoll_ctl(registration.epoll, EPOLL_CTL_DEL, fd, epollEvent(registration));
       if (result !== 0 && errno[0] !== constants.errno.ENOENT) check("epoll_ctl", result);
+    },
+    datagramSocket: () => check("socket", c.socket(FAMILY.unix, SOCK_DGRAM | CLOEXEC | SOCK_NONBLOCK, 0)),
+    sendTo: (fd, data, to) => {
+      const encoded = encodeAddress(to);
+      const unmoved = bytes(data.length);
+      unmoved.set(data);
+      check("sendto", c.sendto(fd, unmoved, BigInt(data.length), MSG_DONTWAIT | MSG_NOSIGNAL, encoded, encoded.length));
     },
     socketPair: () => {
       const pair = bytes(8);

@@ -96,6 +96,7 @@ function spawn(script: string, options: SpawnOptions): Child {
     },
     inFlight: (silence) => (options.watchdog && shared !== null ? shared.inFlight(silence) : null),
     meter: () => (options.metrics && shared !== null ? shared.meter() : null),
+    remains: () => ({ registers: options.watchdog && shared !== null ? shared.registers() : [], logs: shared?.logs() ?? [] }),
   };
 }
 

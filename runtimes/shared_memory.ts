@@ -1,12 +1,14 @@
-/** Memory that an arbiter and its worker share: the worker writes what it is busy with and what it counts, see register.ts and meter.ts in core. */
+/** Memory that an arbiter and its worker share: the worker writes what it is busy with and what it counts, see register.ts, meter.ts and log_ring.ts in core. */
+import { LOG_RING_SIZE, LogRing } from "../core/black_box/log_ring.ts";
 import type { SharedMemory } from "../core/arbiter/process.ts";
 import { METER_SIZE, sumMeters } from "../core/metrics/meter.ts";
 import { inFlightText, Register, REGISTER_SIZE } from "../core/arbiter/register.ts";
 import { closeDescriptor, takeDescriptors } from "./descriptor_channel.ts";
 import { libc, requireLibc } from "./libc.ts";
 
-/** Of a worker, or of each of its threads: the register, then the meter. */
-const SIZE = REGISTER_SIZE + METER_SIZE;
+/** Of a worker, or of each of its threads: the register, then the meter, then the log ring. */
+const LOG_RING_START = REGISTER_SIZE + METER_SIZE;
+const SIZE = LOG_RING_START + LOG_RING_SIZE;
 
 /** The arbiter's side of what a worker shares. */
 export interface Shared {
@@ -16,7 +18,11 @@ export interface Shared {
   inFlight(silence: number): string;
   /** What it has counted, for readMeter(). */
   meter(): Uint8Array;
-  /** Gives the memory back; afterwards nothing is in flight, and what was counted last stays. */
+  /** Its register, or those of its threads, for readInFlight() and readAnswered(). */
+  registers(): Uint8Array[];
+  /** What it, or each of its threads, has logged, for readLogRing(). */
+  logs(): Uint8Array[];
+  /** Gives the memory back; afterwards `inFlight` says nothing, and the rest stays as it was last. */
   close(): void;
 }
 
@@ -30,15 +36,17 @@ export function shareMemory(threads = 1): Shared | null {
     const parts = partsOf(memory.bytes, threads);
     let isOpen = true;
     let last: Uint8Array | null = null;
-    const meter = () => last ?? sumMeters(parts.map((part) => part.meter));
+    const partsNow = () => (last === null ? parts : partsOf(last, threads));
     return {
       descriptor,
-      // A copy: what is kept must not point to memory that is gone.
+      // Copies: what is kept must not point to memory that is gone.
       inFlight: (silence) => (isOpen ? parts.map(({ register }) => inFlightText(register.slice(), silence)).filter((text) => text !== "").join(", ") : ""),
-      meter,
+      meter: () => sumMeters(partsNow().map((part) => part.meter)),
+      registers: () => partsNow().map((part) => part.register.slice()),
+      logs: () => partsNow().map((part) => part.log.slice()),
       close: () => {
         if (!isOpen) return;
-        last = meter();
+        last = memory.bytes.slice();
         isOpen = false;
         memory.unmap();
       },
@@ -96,6 +104,7 @@ function bytesOf(memory: ThreadMemory): Uint8Array {
 interface Part {
   readonly register: Uint8Array;
   readonly meter: Uint8Array;
+  readonly log: Uint8Array;
 }
 
 function partsOf(bytes: Uint8Array, count: number): Part[] {
@@ -104,10 +113,10 @@ function partsOf(bytes: Uint8Array, count: number): Part[] {
 
 function partOf(bytes: Uint8Array, index: number): Part {
   const part = bytes.subarray(index * SIZE, (index + 1) * SIZE);
-  return { register: part.subarray(0, REGISTER_SIZE), meter: part.subarray(REGISTER_SIZE) };
+  return { register: part.subarray(0, REGISTER_SIZE), meter: part.subarray(REGISTER_SIZE, LOG_RING_START), log: part.subarray(LOG_RING_START) };
 }
 
 function shareOf(bytes: Uint8Array, index: number): SharedMemory {
-  const { register, meter } = partOf(bytes, index);
-  return { register: new Register(register), meter };
+  const { register, meter, log } = partOf(bytes, index);
+  return { register: new Register(register), meter, log: new LogRing(log) };
 }

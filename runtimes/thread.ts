@@ -75,6 +75,7 @@ function threadSystem({ index, gauges, memory }: ThreadBegin): WorkerSystem {
     memory: () => memoryStats().rss,
     memoryStats,
     hasDescriptors,
+    tracingHost: async () => (await import("./tracing_host.ts")).tracingHost,
     configReader: async () => (await import("./files.ts")).configReader,
     closeDescriptor: (descriptor) => {
       closeDescriptor(descriptor);

@@ -40,6 +40,7 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     bind: (address, options) => bindReusePort(runtime, address, options),
     selfTest: () => selfTest(runtime),
     loader,
+    tracingHost: async () => (await import("./tracing_host.ts")).tracingHost,
     memory: () => memoryStats().rss,
     memoryStats,
     hasDescriptors,

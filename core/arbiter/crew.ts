@@ -57,7 +57,7 @@ interface Slot {
 
 export function runCrew(system: WorkerSystem, crew: CrewSystem, start: Start): Running {
   const { settings } = start;
-  const { log, errors, access, setLevel } = openLogs(system, start);
+  const { log, errors, access, setLevel } = openLogs(system, start, null);
   const tail = access === null ? null : new Tail(access, system);
   let { logLevel } = settings;
   const gauges = new Gauges(settings.threads);

@@ -7,6 +7,8 @@ import type { Address, Hold, NativeHandler, Owner, Served } from "./listener.ts"
 import type { FromWorker, ToWorker } from "./message.ts";
 import type { MemoryStats } from "../metrics/stats.ts";
 import type { Gauges } from "./gauges.ts";
+import type { LogRing } from "../black_box/log_ring.ts";
+import type { TracingHost } from "../otlp/api.ts";
 import type { Register } from "./register.ts";
 
 /** Milliseconds on a monotonic clock whose zero means nothing. */
@@ -34,6 +36,8 @@ export interface Child {
   inFlight(silence: Millis): string | null;
   /** What it has counted of its requests, also when it has ended: see core/metrics/meter.ts. Null where the system lets nobody see. */
   meter(): Uint8Array | null;
+  /** Its register and its log ring, also when it has ended; null where there is none. */
+  remains(): { readonly registers: readonly Uint8Array[]; readonly logs: readonly Uint8Array[] };
 }
 
 export interface Identity extends Owner {
@@ -85,6 +89,7 @@ export interface SharedMemory {
   readonly register: Register;
   /** For a Meter. */
   readonly meter: Uint8Array;
+  readonly log: LogRing;
 }
 
 /** What a worker asks of the system. */
@@ -117,6 +122,8 @@ export interface WorkerSystem {
   /** Throws the reason why inherited sockets cannot be served here. */
   selfTest(): Promise<void>;
   readonly loader: Loader;
+  /** What tracing needs of the system; loaded when it is asked for. */
+  tracingHost(): Promise<TracingHost>;
   /** Bytes of resident memory. */
   memory(): number;
   /** The same, and of the heap. */

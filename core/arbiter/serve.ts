@@ -1,9 +1,12 @@
 /**
  * Carries out what a worker decides, and tells it what happened: loads the application, serves it at the places it is told, and ends.
  */
+import type { LogRing } from "../black_box/log_ring.ts";
 import { createLogger } from "../logging/logger.ts";
 import type { Level, Log } from "../logging/record.ts";
+import { counted } from "../metrics/log_counts.ts";
 import { measure } from "../metrics/worker_metrics.ts";
+import type { Tracing } from "../otlp/tracing.ts";
 import type { Settings } from "../settings/table.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import { type Application, AppLoadError, loadApplication } from "./application.ts";
@@ -28,6 +31,9 @@ import { step, worker, type WorkerEffect, type Wear, type WorkerEvent, type Work
 
 /** A beat is missed twice before anybody worries: see SILENT in arbiter.ts. */
 const BEAT = 500;
+
+/** How long the last spans may take, in milliseconds. */
+const LAST_SPANS = 2000;
 
 export type Start = Extract<ToWorker, { type: "start" }>;
 
@@ -80,10 +86,12 @@ interface Open {
 function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, problems: readonly string[] = []): Running {
   const { settings } = start;
   const { thread } = system;
-  const { log, errors, access, setLevel } = openLogs(system, start);
+  const shared = settings.watchdog || settings.metrics ? system.takeShared() : null;
+  const { log: written, errors, access, setLevel } = openLogs(system, start, shared?.log ?? null);
+  const log = counted(written, (kind) => metrics?.meter.logged(kind));
   const limit = workerClass.limit ?? settings.workerConnections;
   const shares = workerClass.sockets === "shared" || thread !== undefined;
-  const counted: Traffic = {
+  const own: Traffic = {
     inFlight: 0,
     handled: 0,
     limit,
@@ -93,15 +101,15 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
     onWorn: () => tell({ type: "worn", at: system.now() }),
     turnstile: new Turnstile(limit),
   };
-  const traffic = thread ? threadTraffic(counted, thread) : counted;
+  const traffic = thread ? threadTraffic(own, thread) : own;
   const tail = access === null ? null : new Tail(access, system);
   const requestLog = tail === null ? null : openRequestLog(tail, settings, system.pid);
-  const shared = settings.watchdog || settings.metrics ? system.takeShared() : null;
   const register = settings.watchdog && shared !== null ? shared.register : null;
   const metrics = settings.metrics ? measure(system, shared, log) : null;
   const meter = metrics?.meter ?? null;
   const inFlight = new InFlight({ settings, register, meter, log, requestLog, now: system.now });
   const concurrency = settings.limitConcurrency > 0 ? new ConcurrencyLimit(settings.limitConcurrency, log, requestLog, meter) : null;
+  let tracing: Tracing | null = null;
   const tally = start.canary ? { answers: 0, errors: 0 } : null;
   const open: Open[] = [];
   let application: Application | null = null;
@@ -226,6 +234,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
 
   async function exit(code: number): Promise<void> {
     if (hooks) await hooks.workerExit();
+    await tracing?.close(Math.min(LAST_SPANS, settings.gracefulTimeout * 1000));
     if (metrics) system.send({ type: "measured", report: metrics.report() });
     errors.close();
     access?.close();
@@ -235,11 +244,14 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   async function load(): Promise<void> {
     try {
       if (problems.length > 0) throw new AppLoadError(`Cannot use --worker-class: ${problems.join("; ")}`, 3);
+      if (settings.otlpEndpoint !== null) tracing = await (await import("../otlp/tracing.ts")).startTracing({ system, settings, log, worker: start });
       const [loaded] = await Promise.all([start.hooks ? beginHooked() : beginPlain(), tryAdoption()]);
       if (settings.warmup.length > 0 && start.breakage === undefined) {
         const { warmUp } = await import("./warmup.ts");
         await warmUp(loaded, { system, settings, log, multiprocess: start.multiprocess });
       }
+      // Whoever brings an SDK of his own has set it up by now.
+      await tracing?.connect();
       application = loaded;
       if (settings.loopLag > 0) watchLoop(system, settings.loopLag * 1000, { inFlight, log });
       if (start.slot === 0 && start.generation === 1 && (thread?.index ?? 0) === 0) for (const text of limitations(settings, loaded.kind)) log("warning", "limitation", { text });
@@ -295,7 +307,8 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
     const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, register, metrics, requestHooks: hooks?.requests ?? null, multiprocess: start.multiprocess };
     const made = classed(createHandler(application!, handling));
     const attended = inFlight.attend(tally === null ? made.handler : tallied(made.handler, tally));
-    const handler = concurrency === null ? attended : concurrency.guard(attended, thread ? { get inFlight() { return thread.gauges.totalInFlight(); } } : traffic, door);
+    const guarded = concurrency === null ? attended : concurrency.guard(attended, thread ? { get inFlight() { return thread.gauges.totalInFlight(); } } : traffic, door);
+    const handler = tracing === null ? guarded : tracing.around(guarded, place.address);
     const options = { ...made, handler, onError: refuse, keepAlive: settings.keepAlive };
     const served = descriptor === null
       ? await system.bind(place.address, { ...options, backlog: settings.backlog })
@@ -421,11 +434,15 @@ export interface Logs {
   readonly setLevel: (level: Level) => void;
 }
 
-export function openLogs(system: Pick<WorkerSystem, "pid" | "openLog">, { settings, id, slot }: Start): Logs {
+export function openLogs(system: Pick<WorkerSystem, "pid" | "openLog">, { settings, id, slot }: Start, ring: LogRing | null): Logs {
   const errors = system.openLog(settings.errorLogfile ?? "-", "errors");
   const access = settings.accessLogfile === null ? null : system.openLog(settings.accessLogfile, "access");
   let level = settings.logLevel;
-  const log = createLogger({ level: () => level, format: settings.logFormat, pid: system.pid, worker: id, workerId: slot, write: (line) => errors.write(line) });
+  const write = (line: string) => {
+    ring?.write(line);
+    errors.write(line);
+  };
+  const log = createLogger({ level: () => level, format: settings.logFormat, pid: system.pid, worker: id, workerId: slot, write });
   return { log, errors, access, setLevel: (to) => (level = to) };
 }
 

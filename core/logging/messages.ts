@@ -59,6 +59,13 @@ export const MESSAGES = {
   "needs-restart": (f) => `Changed, but takes effect at the next start only: ${f.settings}`,
   "cannot-adopt": (f) => `Cannot hand sockets to workers (${f.reason}): falling back to --reuse-port, which can lose queued connections at a reload`,
   "too-many-series": (f) => `Metric ${f.metric} gets no more series: there are too many label values already, and what is beyond is not counted`,
+  "black-box": (f) => `Black box of worker (pid:${f.pid}) in slot ${f.slot}, which ended ${f.how}${f.detail === undefined ? ": nothing is known of its last requests" : ""}`,
+  "black-box-failed": (f) => `Cannot write a black box to ${f.path}: ${f.reason}`,
+  "otlp-failed": (f) => `Cannot send ${f.what} to ${f.url}: ${f.reason}; it is tried again, and no request waits for it`,
+  "otlp-sdk": () => "The application has an OpenTelemetry SDK of its own: its spans go where that sends them, below those of the server",
+  "otlp-recovered": (f) => `Sending ${f.what} to ${f.url} works again`,
+  "spans-dropped": (f) => `Dropped ${f.spans} ${f.spans === 1 ? "span" : "spans"}: the receiver did not take them in time`,
+  "statsd-failed": (f) => `Error sending message to statsd at ${f.address}: ${f.reason}`,
   // hooks, in either; the first in gunicorn's words
   "hook-failed": (f) => `Exception in ${f.hook} hook: ${f.reason}`,
   "hook-late": (f) => `Hook ${f.hook} did not finish within ${seconds(f.seconds)}, it is not waited for any longer`,

@@ -9,6 +9,7 @@ import { isGlob } from "../arbiter/glob.ts";
 import { parseTrusted } from "../arbiter/networks.ts";
 import { parseWarmup } from "../arbiter/warmup.ts";
 import { builtInClass, readWorkerClass, type WorkerClass } from "../arbiter/worker_class.ts";
+import { parseStatsdTarget } from "../statsd/target.ts";
 import type { Problem } from "./problem.ts";
 import { type Entry, resolve, type Resolved } from "./resolve.ts";
 import type { SettingName, Settings } from "./table.ts";
@@ -81,6 +82,8 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
   problems.push(...warmupProblems(settings.warmup, resolved.sources.warmup));
   problems.push(...nameProblems(settings.forwarderHeaders, resolved.sources.forwarderHeaders));
   problems.push(...headerProblems(settings.secureSchemeHeaders, resolved.sources.secureSchemeHeaders));
+  problems.push(...otlpProblems(settings, resolved.sources));
+  problems.push(...statsdProblems(settings, resolved.sources));
   if (settings.rootPath !== null && !/^(?:\/[^/?#]+)+$/.test(settings.rootPath)) problems.push(noMount(settings.rootPath, resolved.sources.rootPath));
   if (settings.maxWorkers > 0 && typeof settings.workers === "number" && settings.workers > settings.maxWorkers) {
     const message = `Cannot use ${resolved.sources.workers}: ${settings.workers} are more than max-workers allows (${settings.maxWorkers} from ${resolved.sources.maxWorkers})`;
@@ -214,6 +217,35 @@ function warmupProblems(items: readonly string[], label: string): Problem[] {
       return [{ label, kind: "value", message: `Cannot use ${label}: ${(error as SyntaxError).message}, got ${showWritten(item)}` }];
     }
   });
+}
+
+function otlpProblems({ otlpEndpoint, otlpSampleRatio }: Settings, sources: Resolved["sources"]): Problem[] {
+  const wrong = (name: SettingName, reason: string): Problem => ({ label: sources[name], kind: "value", message: `Cannot use ${sources[name]}: ${reason}` });
+  const problems: Problem[] = [];
+  const url = otlpEndpoint === null ? null : URL.parse(otlpEndpoint);
+  if (otlpEndpoint !== null && (url === null || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "")) {
+    problems.push(wrong("otlpEndpoint", `expected a URL such as http://127.0.0.1:4318, got ${showWritten(otlpEndpoint)}`));
+  } else if (url !== null && (url.username !== "" || url.password !== "")) {
+    problems.push(wrong("otlpEndpoint", "expected a URL without a user and a password, put them into OTEL_EXPORTER_OTLP_HEADERS"));
+  }
+  if (otlpSampleRatio !== null && !(/^[\d.]+$/.test(otlpSampleRatio) && Number(otlpSampleRatio) <= 1)) {
+    problems.push(wrong("otlpSampleRatio", `expected a number from 0 to 1, got ${showWritten(otlpSampleRatio)}`));
+  }
+  return problems;
+}
+
+function statsdProblems({ statsdHost, statsdPrefix, dogstatsdTags }: Settings, sources: Resolved["sources"]): Problem[] {
+  const wrong = (name: SettingName, reason: string): Problem => ({ label: sources[name], kind: "value", message: `Cannot use ${sources[name]}: ${reason}` });
+  const problems: Problem[] = [];
+  try {
+    if (statsdHost !== null) parseStatsdTarget(statsdHost);
+  } catch (error) {
+    problems.push(wrong("statsdHost", `${(error as SyntaxError).message}, got ${showWritten(statsdHost)}`));
+  }
+  if (statsdPrefix !== null && /[:|@#\s]/.test(statsdPrefix)) problems.push(wrong("statsdPrefix", `expected a name without : | @ # and blanks, got ${showWritten(statsdPrefix)}`));
+  const tag = dogstatsdTags.find((one) => /[|#\s]/.test(one));
+  if (tag !== undefined) problems.push(wrong("dogstatsdTags", `expected tags such as env:prod, without | # and blanks, got ${showWritten(tag)}`));
+  return problems;
 }
 
 function nameProblems(names: readonly string[], label: string): Problem[] {

@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { parseAppUri } from "../../core/arbiter/app_uri.ts";
 import { check } from "../../core/arbiter/check.ts";
 import { type Reread, supervise, type Surroundings, title } from "../../core/arbiter/supervise.ts";
+import type { BlackBox } from "../../core/black_box/black_box.ts";
 import type { Controls } from "../../core/control/controls.ts";
 import { createLogger } from "../../core/logging/logger.ts";
 import type { Level, Log } from "../../core/logging/record.ts";
@@ -29,6 +30,7 @@ import { COMMANDS } from "../main.ts";
 import { findInheritance, type Inheritance } from "../inheritance.ts";
 import { type LogFile, openLogFile } from "../log_file.ts";
 import { oomKills } from "../out_of_memory.ts";
+import { Reporters } from "../reporters.ts";
 import { createPidfile, type Pidfile } from "../pidfile.ts";
 import { openFilesNote, openFilesObjections } from "../open_files.ts";
 import { arbiterSystem, wait } from "../process.ts";
@@ -116,6 +118,8 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     write(...record);
     told?.(...record);
   };
+  const reporters = new Reporters(log, (s) => surroundings(options, s, 0, variables.get(s) ?? {}).env);
+  let keeping: Promise<unknown> = Promise.resolve();
   let control: Promise<ControlSocket | null> = Promise.resolve(null);
   let openControl = () => control;
   let isOver = false;
@@ -141,18 +145,21 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     onControls: (controls) => {
       openControl = () => control = control.then((before) => moveControl(before, controls));
       openControl();
+      reporters.begin(controls, settings);
     },
     setLogLevel: (to) => {
       level = to;
       write = logTo(settings);
     },
     oomKills,
+    onDeath: (box, s) => (keeping = Promise.all([keeping, keepBlackBox(box, s)])),
     upgrade: upgradeIn({ inheritance, env: options.env, cwd: options.cwd, promoted }),
     onFailed: (reason) => starter?.complain(`\nError: ${reason}\n`),
     notes: [runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? NO_USR1 : null, openFilesNote({ settings })].filter((note) => note !== null),
   });
   isOver = true;
   (await control)?.close();
+  await Promise.all([keeping, reporters.close()]);
   file.close();
   pidfile?.remove();
   return code;
@@ -190,6 +197,17 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     return { settings, pending: found.pending, hooks: again.hooks };
   }
 
+  async function keepBlackBox(box: BlackBox, { blackBox, chdir }: Settings): Promise<void> {
+    if (blackBox === null) return;
+    const path = resolve(chdir, blackBox);
+    try {
+      const { writeBlackBox } = await import("../black_box_file.ts");
+      writeBlackBox(path, box);
+    } catch (error) {
+      log("warning", "black-box-failed", { path, reason: (error as Error).message });
+    }
+  }
+
   function reopenLogs(): void {
     giveLogs(settings);
     file.reopen();
@@ -201,6 +219,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     inheritance?.closeRest();
     if (now === loaded.settings) return;
     level = null;
+    reporters.use(now);
     movePidfile(now);
     const path = errorLogPath(now);
     if (path !== file.path) moveErrorLog(now);

@@ -11,7 +11,7 @@ for (const [where, times] of [["tcp", 20], ["unix", 5]] as const) {
       const path = join(folder, "app.sock");
       const bind = where === "tcp" ? "127.0.0.1:0" : `unix:${path}`;
       await withServer({ args: ["--threads", "2", "-b", bind, hello] }, async (server) => {
-        const to = where === "tcp" ? { port: await server.port() } : (await server.logged(/Listening at: unix:/), await server.booted(1), { path });
+        const to = where === "tcp" ? { port: await server.port() } : (await server.logged(/Listening at: unix:/), await server.serving(1), { path });
         let enough = false;
         const under = load({ to, clients: 8, requests: 1_000_000, keepAlive: where === "tcp", more: () => !enough });
         for (let reloads = 0; reloads < times; reloads++) {
