@@ -45,6 +45,18 @@ export function openLogFile(target: string, options: LogFileOptions): LogFile {
   return new AppendedFile(target, options);
 }
 
+/** For a log that cannot be trusted to hold what is said of itself: standard error has it too. */
+export function alsoOnStandardError(told: (message: string) => void): (message: string) => void {
+  return (message) => {
+    try {
+      fs.writeSync(2, `${message}\n`);
+    } catch {
+      // Standard error is gone: then only the log itself may tell, once it can be written again.
+    }
+    told(message);
+  };
+}
+
 const BATCH_MILLIS = 100;
 const BATCH_LENGTH = 65_536;
 /** What may wait for a slow reader, in UTF-16 code units. */

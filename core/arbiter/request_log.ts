@@ -32,7 +32,7 @@ export interface Seen {
 }
 
 export function requestLog(target: LogTarget, settings: Settings, pid: number): RequestLog {
-  const compile = settings.logFormat === "json" ? compileAccessJson : compileAccessFormat;
+  const compile = settings.logFormat === "json" || settings.accessLogformat === "json" ? compileAccessJson : compileAccessFormat;
   const line: AccessLine = compile(settings.accessLogformat, { pid });
   const refused = new WeakSet<Request>();
   let isRefusing = false;

@@ -1,8 +1,7 @@
 /**
  * Carries out what a worker decides, and tells it what happened: loads the application, serves it at the places it is told, and ends.
  */
-import { createLogger } from "../logging/logger.ts";
-import type { Level, Log } from "../logging/record.ts";
+import type { Log } from "../logging/record.ts";
 import { measure } from "../metrics/worker_metrics.ts";
 import type { Settings } from "../settings/table.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
@@ -12,9 +11,10 @@ import { InFlight } from "./in_flight.ts";
 import { limitations } from "./limitations.ts";
 import type { Served } from "./listener.ts";
 import { ConcurrencyLimit } from "./limit_concurrency.ts";
+import { openLogs } from "./logs.ts";
 import { watchLoop } from "./loop_lag.ts";
 import type { Breakage, Place, ToWorker } from "./message.ts";
-import type { LogTarget, Signal, WorkerSystem } from "./process.ts";
+import type { Signal, WorkerSystem } from "./process.ts";
 import { requestLog as openRequestLog } from "./request_log.ts";
 import { WORKER_SIGNALS } from "./signals.ts";
 import type { Door, Traffic } from "./traffic.ts";
@@ -207,8 +207,8 @@ function run(system: WorkerSystem, start: Start): Running {
   async function exit(code: number): Promise<void> {
     if (hooks) await hooks.workerExit();
     if (metrics) system.send({ type: "measured", report: metrics.report() });
-    errors.close();
     access?.close();
+    errors.close();
     system.exit(code);
   }
 
@@ -363,21 +363,6 @@ async function linted(application: Application, log: Log): Promise<Application> 
   const { lint } = await import("../gateway/lint.ts");
   const onWarning = (code: string, message: string) => log("warning", "lint", { code, text: message });
   return { ...application, app: lint(application.app, { onWarning }) };
-}
-
-interface Logs {
-  readonly log: Log;
-  readonly errors: LogTarget;
-  readonly access: LogTarget | null;
-  readonly setLevel: (level: Level) => void;
-}
-
-function openLogs(system: WorkerSystem, { settings, id, slot }: Start): Logs {
-  const errors = system.openLog(settings.errorLogfile ?? "-", "errors");
-  const access = settings.accessLogfile === null ? null : system.openLog(settings.accessLogfile, "access");
-  let level = settings.logLevel;
-  const log = createLogger({ level: () => level, format: settings.logFormat, pid: system.pid, worker: id, workerId: slot, write: (line) => errors.write(line) });
-  return { log, errors, access, setLevel: (to) => (level = to) };
 }
 
 function refuse(): Response {

@@ -33,6 +33,11 @@ import {
 import { escape } from "./escape.ts";
 import { jsonText } from "./format.ts";
 
+const COMMON = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s';
+
+/** Formats that have a name: Apache's, of which `combined` is gunicorn's default too. `json` is {@linkcode compileAccessJson}. */
+const PRESETS: ReadonlyMap<string, string> = new Map([["common", COMMON], ["combined", `${COMMON} "%(f)s" "%(a)s"`], ["json", ""]]);
+
 /** gunicorn's default format. */
 export const DEFAULT_ACCESS_FORMAT = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"';
 
@@ -75,11 +80,11 @@ export interface AccessOrigin {
  * What is wrong with a format, one message for each fault; empty where {@linkcode compileAccessFormat} will accept it.
  */
 export function accessFormatProblems(format: string): readonly string[] {
-  return parseAccessFormat(format).problems;
+  return parseAccessFormat(PRESETS.get(format) ?? format).problems;
 }
 
 /**
- * Compiles gunicorn's `%(atom)s` format. Throws SyntaxError with all that {@linkcode accessFormatProblems} finds.
+ * Compiles gunicorn's `%(atom)s` format, or the one that `common` and `combined` name. Throws SyntaxError with all that {@linkcode accessFormatProblems} finds.
  *
  * Atoms: `h` peer address, `l` always `-`, `u` Basic user, `t` local time, `r` request line, `m` method, `U` decoded path,
  * `q` query, `H` protocol, `s` status, `B` and `b` bytes of body, `f` referer, `a` user agent, `T` seconds, `M` milliseconds,
@@ -92,7 +97,7 @@ export function accessFormatProblems(format: string): readonly string[] {
  * ```
  */
 export function compileAccessFormat(format: string, { pid }: AccessOrigin): AccessLine {
-  const { pieces, problems } = parseAccessFormat(format);
+  const { pieces, problems } = parseAccessFormat(PRESETS.get(format) ?? format);
   if (problems.length > 0) throw new SyntaxError(problems.join("; "));
   const { begins, ends } = split(pieces, pid);
   return (exchange) => {
@@ -126,7 +131,7 @@ const JSON_FIELDS: readonly (readonly [string, Read])[] = [
  * {@linkcode compileAccessFormat} does.
  */
 export function compileAccessJson(format: string, { pid }: AccessOrigin): AccessLine {
-  const { pieces, problems } = parseAccessFormat(format);
+  const { pieces, problems } = parseAccessFormat(PRESETS.get(format) ?? format);
   if (problems.length > 0) throw new SyntaxError(problems.join("; "));
   const named = pieces.filter((piece) => typeof piece !== "string" && piece.name !== undefined) as readonly Required<Atom>[];
   return (exchange) => {

@@ -33,13 +33,22 @@ export function formatLine(record: LogRecord, origin: LineOrigin, format: LogFor
   return format === "json" ? jsonLine(record, origin) : textLine(record, origin);
 }
 
+/** One record without what syslog has in fields of its own. */
+export function formatMessage(record: LogRecord, origin: LineOrigin, format: LogFormat): string {
+  return format === "json" ? jsonLine(record, origin) : textMessage(record);
+}
+
 const DETAILS = ["stack", "detail"] as const;
 /** The longest stack in code units, and the most lines of it. */
 const DETAIL_LIMIT = 65_536;
 const DETAIL_LINES = 200;
 
 function textLine(record: LogRecord, { time, pid }: LineOrigin): string {
-  let text = `${errorLogTime(time.getTime())} [${pid}] [${record.level.toUpperCase()}] ${escape(sentence(record), "text")}`;
+  return `${errorLogTime(time.getTime())} [${pid}] [${record.level.toUpperCase()}] ${textMessage(record)}`;
+}
+
+function textMessage(record: LogRecord): string {
+  let text = escape(sentence(record), "text");
   for (const name of DETAILS) {
     const detail = record.fields[name];
     if (typeof detail === "string" && detail !== "") text += indented(detail);
