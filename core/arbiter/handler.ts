@@ -3,7 +3,6 @@
  * The hot path: nothing is made per request that the settings do not ask for.
  */
 import { createGateway, type Exchange } from "../gateway/gateway.ts";
-import { getHeader } from "../gateway/header_list.ts";
 import { splitTarget, type TargetRules } from "../gateway/target.ts";
 import type { App, FetchHandler, HeaderList, ServerInfo } from "../gateway/types.ts";
 import type { Log } from "../logging/record.ts";
@@ -21,7 +20,7 @@ import { parseTrusted } from "./networks.ts";
 import type { WorkerSystem } from "./process.ts";
 import type { HookedApp, RequestHooks } from "./request_hooks.ts";
 import type { Register } from "./register.ts";
-import type { RequestLog } from "./request_log.ts";
+import type { RequestLog, Seen } from "./request_log.ts";
 import { type Door, enter, leave, type Traffic } from "./traffic.ts";
 
 export interface Handling {
@@ -90,20 +89,15 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
     environ: !settings.metrics ? {} : { "tsgi.metrics": applicationMetrics },
     streaming,
     finished: hook === null ? end : finishedAndHooked,
+    ...(requestLog?.isTimed ? { clock: now } : {}),
   });
-  return { handler: requestLog === null ? handler : timed, whenEnding };
+  return { handler, whenEnding };
 
   function handler(request: Request, platform: unknown): Response | Promise<Response> {
     enter(traffic, door);
     forwarder?.next(request);
     const answer = gateway(request, platform);
     return door.closing ? closing(answer) : answer;
-  }
-
-  /** The clock is read before the application runs; the platform is needed for the peer's address. */
-  function timed(request: Request, platform: unknown): Response | Promise<Response> {
-    arrivals.set(request, { since: performance.now(), platform });
-    return handler(request, platform);
   }
 
   function finished(exchange: Exchange): void {
@@ -118,8 +112,9 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
   }
 
   function finishedAndLogged(exchange: Exchange): void {
-    const write = notes.get(exchange)?.write ?? begin(exchange);
-    write(exchange.bytes);
+    const write = flowing === 0 ? undefined : notes.get(exchange)?.write;
+    if (write) write(exchange.bytes);
+    else requestLog!.write(seen(exchange), exchange.bytes);
     finished(exchange);
   }
 
@@ -130,7 +125,7 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
   }
 
   function streaming(exchange: Exchange, response: Response): void {
-    const note: Note = { whenEnding: null, write: requestLog === null ? null : begin(exchange), slot: enterStream(exchange.request) };
+    const note: Note = { whenEnding: null, write: requestLog === null ? null : requestLog.begin(seen(exchange)), slot: enterStream(exchange.request) };
     streams.set(response, note);
     notes.set(exchange, note);
     flowing++;
@@ -151,10 +146,10 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
     return true;
   }
 
-  function begin({ request, environ, status, headers }: Exchange): (bytes: number | null) => void {
-    const { since, platform } = arrivals.get(request)!;
-    return requestLog!.begin({ since, platform, request, environ, status: status === null ? 0 : Number(status.slice(0, 3)), responseHeader: (name) => getHeader(headers ?? [], name) ?? null });
-  }
+}
+
+function seen({ request, environ, status, headers, platform, since }: Exchange): Seen {
+  return { since, platform, request, environ, status: status === null ? 0 : Number(status.slice(0, 3)), headers };
 }
 
 /** What is kept of an exchange whose response is a stream, until that has ended. */
@@ -165,8 +160,11 @@ interface Note {
   readonly slot: number | null;
 }
 
+function now(): number {
+  return performance.now();
+}
+
 const SERVER_HEADER: HeaderList = [["Server", SOFTWARE]];
-const arrivals = new WeakMap<Request, { readonly since: number; readonly platform: unknown }>();
 
 /** The listener's address, which the native server does not know: it thinks it serves somewhere else. */
 function serverInfo(address: Address, multiprocess: boolean): ServerInfo {
@@ -203,14 +201,13 @@ function fetchHandler(fetch: FetchHandler, { system, settings, door, traffic, lo
   }
 
   function logged(request: Request, platform: unknown): Response | Promise<Response> {
-    const since = performance.now();
+    const since = requestLog!.isTimed ? performance.now() : 0;
     const answer = handler(request, platform);
     return answer instanceof Response ? noted(answer) : answer.then(noted);
 
     function noted(response: Response): Response {
-      const finish = requestLog!.begin({ since, request, platform, status: response.status, responseHeader: (name) => response.headers.get(name) });
       const length = response.headers.get("content-length");
-      finish(length === null ? null : Number(length));
+      requestLog!.write({ since, request, platform, status: response.status, headers: response.headers }, length === null ? null : Number(length));
       return response;
     }
   }

@@ -9,6 +9,7 @@
  * - What is missing is `-`; a header that is there and empty is empty, as in gunicorn.
  * - Nothing throws: environ belongs to the application, which may have put anything there.
  */
+import type { Making } from "../gateway/environ.ts";
 import type { Environ } from "../gateway/types.ts";
 import { type Atom, parseAccessFormat, type Parsed } from "./access_format.ts";
 import {
@@ -49,6 +50,8 @@ export const DEFAULT_ACCESS_FORMAT = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)
  */
 export interface AccessExchange {
   readonly request: Request;
+  /** What `environ` is made from, if it need not be asked for every key. */
+  readonly making?: Making | null;
   /** A TSGI application's, as the application left it. For a Fetch handler absent: then the request answers. */
   readonly environ?: Environ | undefined;
   readonly status: number;
@@ -69,7 +72,13 @@ export interface AccessEnd {
 }
 
 /** Takes an exchange when its response begins, and gives what writes it as one line, without the line end, when it is over. */
-export type AccessLine = (exchange: AccessExchange) => (end: AccessEnd) => string;
+export interface AccessLine {
+  (exchange: AccessExchange): (end: AccessEnd) => string;
+  /** Both at once, for a response that is over when it begins; cheaper. */
+  readonly whole: (exchange: AccessExchange, end: AccessEnd) => string;
+  /** Whether `seconds` of the end is looked at. */
+  readonly isTimed: boolean;
+}
 
 /** What is constant in a worker. */
 export interface AccessOrigin {
@@ -100,15 +109,23 @@ export function compileAccessFormat(format: string, { pid }: AccessOrigin): Acce
   const { pieces, problems } = parseAccessFormat(PRESETS.get(format) ?? format);
   if (problems.length > 0) throw new SyntaxError(problems.join("; "));
   const { begins, ends } = split(pieces, pid);
-  return (exchange) => {
+  const line = (exchange: AccessExchange) => {
     const texts = begins.map((parts) => together(parts, exchange));
-    return (end) => {
+    return (end: AccessEnd) => {
       let line = texts[0]!;
       for (const [index, read] of ends.entries()) line += (read(end) ?? "-") + texts[index + 1]!;
       return line;
     };
   };
+  const whole = (exchange: AccessExchange, end: AccessEnd) => {
+    let line = together(begins[0]!, exchange);
+    for (let index = 0; index < ends.length; index++) line += (ends[index]!(end) ?? "-") + together(begins[index + 1]!, exchange);
+    return line;
+  };
+  return Object.assign(line, { whole, isTimed: pieces.some((piece) => typeof piece !== "string" && DURATIONS.includes(piece.atom) && piece.name === undefined) });
 }
+
+const DURATIONS = ["T", "M", "D", "L"];
 
 const NAMED_GROUPS = { i: "request_headers", o: "response_headers", e: "environ" } as const;
 /** In JSON nothing is escaped here: the serialiser does it. */
@@ -134,7 +151,7 @@ export function compileAccessJson(format: string, { pid }: AccessOrigin): Access
   const { pieces, problems } = parseAccessFormat(PRESETS.get(format) ?? format);
   if (problems.length > 0) throw new SyntaxError(problems.join("; "));
   const named = pieces.filter((piece) => typeof piece !== "string" && piece.name !== undefined) as readonly Required<Atom>[];
-  return (exchange) => {
+  const line = (exchange: AccessExchange) => {
     const object: Record<string, unknown> = {};
     for (const [field, read] of JSON_FIELDS) object[field] = safely(read, exchange, null);
     for (const { atom, name } of named) {
@@ -142,11 +159,12 @@ export function compileAccessJson(format: string, { pid }: AccessOrigin): Access
       object[group] = { ...(object[group] as object | undefined), [name]: safely((one) => NAMED[atom]!(one, name), exchange, null) };
     }
     const begun = jsonText(object).slice(1);
-    return (end) => {
+    return (end: AccessEnd) => {
       const ended = { time: new Date(end.time).toISOString(), event: "request", pid, bytes: end.bytes, seconds: micros(end) / 1e6 };
       return `${JSON.stringify(ended).slice(0, -1)},${begun}`;
     };
   };
+  return Object.assign(line, { whole: (exchange: AccessExchange, end: AccessEnd) => line(exchange)(end), isTimed: true });
 }
 
 type ReadText = (exchange: AccessExchange) => string;

@@ -26,12 +26,17 @@ export const NAMED: Readonly<Record<string, (exchange: AccessExchange, name: str
   e: environValue,
 };
 
-export function remoteAddr({ environ, remoteAddr }: AccessExchange): Value {
-  return textOf(environ?.REMOTE_ADDR) ?? remoteAddr;
+export function remoteAddr(exchange: AccessExchange): Value {
+  return isUnread(exchange, "REMOTE_ADDR") ? exchange.remoteAddr : textOf(exchange.environ!.REMOTE_ADDR) ?? exchange.remoteAddr;
 }
 
-export function method({ environ, request }: AccessExchange): Value {
-  return textOf(environ?.REQUEST_METHOD) ?? request.method;
+export function method(exchange: AccessExchange): Value {
+  return isUnread(exchange, "REQUEST_METHOD") ? exchange.request.method : textOf(exchange.environ!.REQUEST_METHOD) ?? exchange.request.method;
+}
+
+/** Whether the application has not seen the value, so that the request has the same. */
+function isUnread({ environ, making }: AccessExchange, key: string): boolean {
+  return environ === undefined || (making !== undefined && making !== null && making.own[key] === undefined);
 }
 
 /** HTTP/1.1 for a Fetch handler: no such runtime tells (SPEC E-14). */
@@ -39,8 +44,16 @@ export function protocol({ environ }: AccessExchange): Value {
   return environ === undefined ? "HTTP/1.1" : textOf(environ.SERVER_PROTOCOL);
 }
 
+/** One that REQUEST_URI is equal to. */
+const PLAIN_URI = /^\/[\x21\x22\x24-\x7e]*$/;
+
 /** The path and query as received, so far as the runtime shows it (SPEC E-17). */
-export function target({ environ, request }: AccessExchange): Value {
+export function target(exchange: AccessExchange): Value {
+  const { environ, request, making } = exchange;
+  if (making && isUnread(exchange, "RAW_URI") && isUnread(exchange, "REQUEST_URI")) {
+    const uri = request.url.slice(making.scope.pathStart);
+    if (PLAIN_URI.test(uri)) return uri;
+  }
   return environ === undefined ? urlTarget(request.url) : textOf(environ.RAW_URI) ?? textOf(environ.REQUEST_URI);
 }
 
@@ -79,8 +92,9 @@ export function userAgent(exchange: AccessExchange): Value {
   return requestHeader(exchange, "user-agent", "HTTP_USER_AGENT");
 }
 
-function requestHeader({ environ, request }: AccessExchange, name: string, key: `HTTP_${string}`): Value {
-  return environ === undefined ? request.headers.get(name) : textOf(environ[key]);
+function requestHeader(exchange: AccessExchange, name: string, key: `HTTP_${string}`): Value {
+  const { environ, request } = exchange;
+  return environ === undefined || isUnread(exchange, key) ? request.headers.get(name) : textOf(environ[key]);
 }
 
 /** gunicorn lowers the names of environ, so both spellings are understood. Only text, numbers and booleans are written. */

@@ -20,6 +20,12 @@ const UNSAFE: Readonly<Record<Place, RegExp>> = {
   quoted: /["\\\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029]/u,
   word: /[ "\\\p{Cc}\p{Cs}\p{Bidi_Control}\u2028\u2029]/u,
 };
+/** Nearly everything, and seen without the tables of Unicode, which take V8 ten times as long. */
+const PLAIN: Readonly<Record<Place, RegExp>> = {
+  text: /^[\x20-\x7e]*$/,
+  quoted: /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/,
+  word: /^[\x21\x23-\x5b\x5d-\x7e]*$/,
+};
 const EVERY_UNSAFE: Readonly<Record<Place, RegExp>> = {
   text: new RegExp(UNSAFE.text, "gu"),
   quoted: new RegExp(UNSAFE.quoted, "gu"),
@@ -36,6 +42,7 @@ const EVERY_UNSAFE: Readonly<Record<Place, RegExp>> = {
  */
 export function escape(value: string, place: Place, limit = FIELD_LIMIT): string {
   if (value.length > limit) return escape(cut(value, limit), place, Infinity);
+  if (PLAIN[place].test(value)) return value;
   return UNSAFE[place].test(value) ? value.replace(EVERY_UNSAFE[place], escaped) : value;
 }
 
