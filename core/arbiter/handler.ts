@@ -9,6 +9,7 @@ import type { Log } from "../logging/record.ts";
 import { metrics as applicationMetrics } from "../metrics/metrics.ts";
 import type { WorkerMetrics } from "../metrics/worker_metrics.ts";
 import type { Settings } from "../settings/table.ts";
+import { identityFields, requestIdentity } from "../tracing/request_identity.ts";
 import { VERSION } from "../version.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import type { Application } from "./application.ts";
@@ -83,7 +84,7 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
     scriptName: settings.rootPath ?? "",
     underscoreHeaders: settings.headerMap === "dangerous" ? "allow" : forwarder === null ? settings.headerMap : "drop",
     responseHeaders: settings.serverHeader ? SERVER_HEADER : [],
-    print: (lines) => print(log, lines),
+    print: (lines, request) => print(log, lines, request),
     noHost: () => door.madeUpHost,
     isLast: true,
     environ: !settings.metrics ? {} : { "tsgi.metrics": applicationMetrics },
@@ -134,7 +135,7 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
 
   function enterStream(request: Request): number | null {
     if (register === null) return null;
-    const slot = register.enter(request.method, request.url);
+    const slot = register.enter(request.method, request.url, requestIdentity(request)?.id);
     register.wait(slot, performance.now());
     return slot;
   }
@@ -174,10 +175,11 @@ function serverInfo(address: Address, multiprocess: boolean): ServerInfo {
 }
 
 /** What the application wrote to `tsgi.errors`, and what the gateway says of its mistakes: the first line, and the rest below it. */
-function print(log: Log, lines: string): void {
+function print(log: Log, lines: string, request: Request | null): void {
   const end = lines.indexOf("\n");
-  if (end < 0) log("error", "application", { text: lines });
-  else log("error", "application", { text: lines.slice(0, end), detail: lines.slice(end + 1) });
+  const about = request === null ? {} : identityFields(request);
+  if (end < 0) log("error", "application", { text: lines, ...about });
+  else log("error", "application", { text: lines.slice(0, end), detail: lines.slice(end + 1), ...about });
 }
 
 function closing(answer: Response | Promise<Response>): Response | Promise<Response> {
@@ -224,7 +226,7 @@ function fetchHandler(fetch: FetchHandler, { system, settings, door, traffic, lo
 
   function failed(error: unknown, request: Request, platform: unknown): Response {
     const stack = stackOf(error);
-    log("error", "request-error", { method: request.method, path: request.url, reason: thrownText(error), ...(stack === undefined ? {} : { stack }) });
+    log("error", "request-error", { method: request.method, path: request.url, reason: thrownText(error), ...(stack === undefined ? {} : { stack }), ...identityFields(request) });
     return ended(plain(500, "Internal Server Error"), request, platform);
   }
 

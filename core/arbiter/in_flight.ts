@@ -10,6 +10,7 @@
 import type { Log } from "../logging/record.ts";
 import type { Meter } from "../metrics/meter.ts";
 import type { Settings } from "../settings/table.ts";
+import { identityFields, requestIdentity } from "../tracing/request_identity.ts";
 import type { NativeHandler } from "./listener.ts";
 import type { Millis } from "./process.ts";
 import { type Register, requestLine } from "./register.ts";
@@ -59,7 +60,7 @@ export class InFlight {
     const { register, meter, settings, now } = this.#options;
     const attended: NativeHandler = (request, platform) => {
       const begun = meter === null ? 0 : meter.begin();
-      const slot = register === null ? 0 : register.enter(request.method, request.url);
+      const slot = register === null ? 0 : register.enter(request.method, request.url, requestIdentity(request)?.id);
       const answer = handler(request, platform);
       if (!(answer instanceof Response)) return this.#follow({ request, platform }, slot, begun, answer);
       register?.leave(slot);
@@ -81,7 +82,7 @@ export class InFlight {
     for (const one of this.#awaited) {
       if (one.isSlow || now - one.since <= this.#slow) continue;
       one.isSlow = true;
-      this.#options.log("warning", "slow-request", { request: requestLine(one.request), seconds: (now - one.since) / 1000, over: false });
+      this.#options.log("warning", "slow-request", { request: requestLine(one.request), seconds: (now - one.since) / 1000, over: false, ...identityFields(one.request) });
     }
   }
 
@@ -110,7 +111,7 @@ export class InFlight {
 
   #called(request: Request, time: Millis, isOver: boolean): void {
     if (this.#longest === null || time > this.#longest.time) this.#longest = { line: requestLine(request), time };
-    if (isOver && time > this.#slow) this.#options.log("warning", "slow-request", { request: requestLine(request), seconds: time / 1000, over: true });
+    if (isOver && time > this.#slow) this.#options.log("warning", "slow-request", { request: requestLine(request), seconds: time / 1000, over: true, ...identityFields(request) });
   }
 
   #refuse(one: Awaited): void {

@@ -40,7 +40,7 @@ export interface Seen {
 
 export function requestLog(target: LogTarget, settings: Settings, pid: number): RequestLog {
   const compile = settings.logFormat === "json" || settings.accessLogformat === "json" ? compileAccessJson : compileAccessFormat;
-  const line: AccessLine = compile(settings.accessLogformat, { pid });
+  const line: AccessLine = compile(settings.accessLogformat, { pid, named: settings.requestId });
   const refused = new WeakSet<Request>();
   let isRefusing = false;
   return { isTimed: line.isTimed, write, begin, refuse };
@@ -97,7 +97,7 @@ class Shown implements AccessExchange {
 }
 
 /** As Deno's info and Bun's server tell it; null for a unix socket. */
-function peerOf(request: Request, platform: unknown): string | null {
+export function peerOf(request: Request, platform: unknown): string | null {
   const { remoteAddr, requestIP } = platform as {
     readonly remoteAddr?: { readonly hostname?: string };
     requestIP?(request: Request): { readonly address: string } | null;

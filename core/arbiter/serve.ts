@@ -7,6 +7,7 @@ import type { Settings } from "../settings/table.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import { type Application, AppLoadError, loadApplication } from "./application.ts";
 import { createHandler, type Handling } from "./handler.ts";
+import { identified } from "./identify.ts";
 import { InFlight } from "./in_flight.ts";
 import { limitations } from "./limitations.ts";
 import type { Served } from "./listener.ts";
@@ -274,7 +275,7 @@ function run(system: WorkerSystem, start: Start): Running {
     const made = createHandler(application!, handling);
     const attended = inFlight.attend(tally === null ? made.handler : tallied(made.handler, tally));
     const handler = concurrency === null ? attended : concurrency.guard(attended, traffic, door);
-    const options = { ...made, handler, onError: refuse, keepAlive: settings.keepAlive };
+    const options = { ...made, handler: identified(handler, settings), onError: refuse, keepAlive: settings.keepAlive };
     const served = descriptor === null
       ? await system.bind(place.address, { ...options, backlog: settings.backlog })
       : await system.adopt(descriptor, options).finally(() => system.closeDescriptor(descriptor));

@@ -37,7 +37,7 @@ export interface Gateway {
   /** null means a console of its own for each request. */
   readonly errors: ErrorStream | null;
   /** Where such a console prints; null means console.error. */
-  readonly print: ((lines: string) => void) | null;
+  readonly print: ((lines: string, request: Request | null) => void) | null;
   readonly onError: ((error: unknown, environ: Environ) => void) | null;
   readonly streaming: ((exchange: Exchange, response: Response) => void) | null;
   readonly finished: ((exchange: Exchange) => void) | null;
@@ -130,7 +130,7 @@ export class Call implements Exchange, Scope, StreamOwner {
     });
   }
   get errors(): ErrorStream {
-    return this.gateway.errors ?? (this.#errors ??= new ConsoleErrors(this.gateway.print));
+    return this.gateway.errors ?? (this.#errors ??= new ConsoleErrors(this.gateway.print, this.request));
   }
   get finishers(): ResponseFinished[] {
     return this.#finishers ??= [];
@@ -231,7 +231,7 @@ export class Call implements Exchange, Scope, StreamOwner {
   warn(text: string): void {
     try {
       // Not through the request's own console: an unfinished line of the application would run into this one.
-      const errors = this.gateway.errors ?? new ConsoleErrors(this.gateway.print);
+      const errors = this.gateway.errors ?? new ConsoleErrors(this.gateway.print, this.request);
       errors.write(`${text}\n`);
       void errors.flush();
     } catch {

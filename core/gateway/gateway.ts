@@ -34,7 +34,7 @@ export interface GatewayOptions extends EnvironOptions {
   /** Headers for every answer that does not set them itself. */
   readonly responseHeaders?: HeaderList;
   /** Prints whole lines of `tsgi.errors`, where `errors` is not given; console.error by default. */
-  readonly print?: (lines: string) => void;
+  readonly print?: (lines: string, request: Request | null) => void;
   /** Nobody reads the body of a Response but the native server: what was sent can be thrown away. */
   readonly isLast?: boolean;
   /** Called when a Response with a stream is made, and before it goes to the server: `finished` follows when the stream has ended. */

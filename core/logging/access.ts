@@ -24,8 +24,11 @@ import {
   type ReadEnd,
   referer,
   remoteAddr,
+  requestId,
+  spanId,
   target,
   TEXTS,
+  traceId,
   user,
   userAgent,
   type Value,
@@ -83,6 +86,8 @@ export interface AccessLine {
 /** What is constant in a worker. */
 export interface AccessOrigin {
   readonly pid: number;
+  /** Whether requests have an identity, which the JSON form then has fields for. */
+  readonly named?: boolean;
 }
 
 /**
@@ -98,7 +103,7 @@ export function accessFormatProblems(format: string): readonly string[] {
  * Atoms: `h` peer address, `l` always `-`, `u` Basic user, `t` local time, `r` request line, `m` method, `U` decoded path,
  * `q` query, `H` protocol, `s` status, `B` and `b` bytes of body, `f` referer, `a` user agent, `T` seconds, `M` milliseconds,
  * `D` microseconds, `L` seconds with six decimals, `p` `<pid>`, `{name}i` request header, `{name}o` response header,
- * `{name}e` environ value. Durations do not wrap at 24 hours, as gunicorn's do.
+ * `{name}e` environ value; and tsgi's own `request_id`, `trace_id`, `span_id`. Durations do not wrap at 24 hours, as gunicorn's do.
  *
  * @example
  * ```ts
@@ -142,18 +147,21 @@ const JSON_FIELDS: readonly (readonly [string, Read])[] = [
   ["user_agent", userAgent],
 ];
 
+const NAME_FIELDS: typeof JSON_FIELDS = [["request_id", requestId], ["trace_id", traceId], ["span_id", spanId]];
+
 /**
  * The JSON form: an object with the same fields for every request, null for what is missing. The `{name}i`, `{name}o` and
  * `{name}e` atoms of `format` are added as `request_headers`, `response_headers` and `environ`. Throws as
  * {@linkcode compileAccessFormat} does.
  */
-export function compileAccessJson(format: string, { pid }: AccessOrigin): AccessLine {
+export function compileAccessJson(format: string, { pid, named: isNamed = false }: AccessOrigin): AccessLine {
   const { pieces, problems } = parseAccessFormat(PRESETS.get(format) ?? format);
   if (problems.length > 0) throw new SyntaxError(problems.join("; "));
   const named = pieces.filter((piece) => typeof piece !== "string" && piece.name !== undefined) as readonly Required<Atom>[];
+  const fields = isNamed ? [...JSON_FIELDS, ...NAME_FIELDS] : JSON_FIELDS;
   const line = (exchange: AccessExchange) => {
     const object: Record<string, unknown> = {};
-    for (const [field, read] of JSON_FIELDS) object[field] = safely(read, exchange, null);
+    for (const [field, read] of fields) object[field] = safely(read, exchange, null);
     for (const { atom, name } of named) {
       const group = NAMED_GROUPS[atom as keyof typeof NAMED_GROUPS];
       object[group] = { ...(object[group] as object | undefined), [name]: safely((one) => NAMED[atom]!(one, name), exchange, null) };

@@ -1,5 +1,6 @@
 /** What the atoms of the access log read: from environ where there is one, else from the request. */
 import type { AccessEnd, AccessExchange } from "./access.ts";
+import { requestIdentity } from "../tracing/request_identity.ts";
 import { accessLogTime } from "./time.ts";
 
 export type Value = string | number | null | undefined;
@@ -7,7 +8,7 @@ export type Read = (exchange: AccessExchange) => Value;
 export type ReadEnd = (end: AccessEnd) => Value;
 
 /** Foreign text that stands alone in the usual formats. */
-export const WORDS: Readonly<Record<string, Read>> = { h: remoteAddr, u: user, m: method, H: protocol };
+export const WORDS: Readonly<Record<string, Read>> = { h: remoteAddr, u: user, m: method, H: protocol, request_id: requestId, trace_id: traceId, span_id: spanId };
 /** Foreign text that stands between quotes, or at the line's end. */
 export const TEXTS: Readonly<Record<string, Read>> = { U: path, q: query, f: referer, a: userAgent };
 /** What only the end tells: our own text, which needs no escaping. */
@@ -32,6 +33,19 @@ export function remoteAddr(exchange: AccessExchange): Value {
 
 export function method(exchange: AccessExchange): Value {
   return isUnread(exchange, "REQUEST_METHOD") ? exchange.request.method : textOf(exchange.environ!.REQUEST_METHOD) ?? exchange.request.method;
+}
+
+/** As of request_identity.ts: missing where requests are given none. */
+export function requestId({ request }: AccessExchange): Value {
+  return requestIdentity(request)?.id;
+}
+
+export function traceId({ request }: AccessExchange): Value {
+  return requestIdentity(request)?.trace.traceId;
+}
+
+export function spanId({ request }: AccessExchange): Value {
+  return requestIdentity(request)?.trace.spanId;
 }
 
 /** Whether the application has not seen the value, so that the request has the same. */

@@ -5,6 +5,7 @@
  * Rules:
  *
  * - A sentence is one line whatever its fields contain.
+ * - A field `request_id` stands behind the sentence, in brackets.
  * - Fields `stack` and `detail` follow in text form on lines of their own, each indented, so that none can begin like a record.
  * - In JSON the record's own names win: a field that is called like one of them is written as `field_NAME`. The process in question
  *   (`pid` of a worker that the arbiter murdered) is not the process that writes.
@@ -48,7 +49,8 @@ function textLine(record: LogRecord, { time, pid }: LineOrigin): string {
 }
 
 function textMessage(record: LogRecord): string {
-  let text = escape(sentence(record), "text");
+  const { request_id: id } = record.fields;
+  let text = escape(sentence(record), "text") + (typeof id === "string" ? ` (request ${escape(id, "text")})` : "");
   for (const name of DETAILS) {
     const detail = record.fields[name];
     if (typeof detail === "string" && detail !== "") text += indented(detail);

@@ -72,6 +72,14 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
   for (const message of accessFormatProblems(settings.accessLogformat)) {
     problems.push({ label: resolved.sources.accessLogformat, kind: "value", message: `Cannot use ${resolved.sources.accessLogformat}: ${message}` });
   }
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(settings.requestIdHeader)) {
+    const label = resolved.sources.requestIdHeader;
+    problems.push({ label, kind: "value", message: `Cannot use ${label}: expected the name of a header, got ${showWritten(settings.requestIdHeader)}` });
+  }
+  if (settings.requestIdResponse && !settings.requestId) {
+    const label = resolved.sources.requestIdResponse;
+    problems.push({ label, kind: "value", message: `Cannot use ${label}: requests have no ids, add --request-id` });
+  }
   problems.push(...syslogProblems(settings.logSyslogTo, resolved.sources.logSyslogTo));
   for (const path of settings.reload ? settings.reloadExtraFile.filter((text) => !isGlob(text)) : []) {
     if (!reader.exists(absolute(settings.chdir, path))) problems.push(noExtraFile(absolute(settings.chdir, path), resolved.sources.reloadExtraFile));

@@ -372,7 +372,7 @@ export const TABLE = {
     alias: "access-log-format",
     doc:
       "Form of an access log line: common or combined as Apache writes them, json for an object a line, or gunicorn's atoms. An atom without a " +
-      "value is written as -. Besides gunicorn's there are %(request_id)s, %(trace_id)s and %(span_id)s.",
+      "value is written as -. Besides gunicorn's there are, with request-id, %(request_id)s, %(trace_id)s and %(span_id)s.",
   },
   errorLogfile: {
     kind: "text", default: "-", section: "logging", applies: "reload", alias: "log-file", metavar: "FILE",
@@ -385,6 +385,20 @@ export const TABLE = {
   logFormat: {
     kind: "choice", choices: ["text", "json"], default: "text", section: "logging", applies: "reload",
     doc: "Form of the error log: text writes gunicorn's lines, json one object a line, which no logged value can forge; what a worker writes has its TSGI_WORKER_ID as workerId.",
+  },
+  requestId: {
+    kind: "boolean", default: false, section: "logging", applies: "reload",
+    doc:
+      "Gives every request an id and a place in a trace, in tsgi.request_id and tsgi.trace for the application and in every log line about the " +
+      "request. What a proxy of forwarded-allow-ips says in request-id-header and traceparent is taken if it is well-formed; else both are made.",
+  },
+  requestIdHeader: {
+    kind: "text", default: "X-Request-ID", section: "logging", applies: "reload", metavar: "NAME",
+    doc: "Header that brings the id of a request, 1 to 128 letters, digits and -_.~:+/=@, and with request-id-response takes it back.",
+  },
+  requestIdResponse: {
+    kind: "boolean", default: false, section: "logging", applies: "reload",
+    doc: "Sends a request's id back in request-id-header, unless the application sets that header itself. It takes request-id too.",
   },
   disableRedirectAccessToSyslog: {
     kind: "boolean", default: false, section: "logging", applies: "reload",

@@ -18,7 +18,7 @@ test("resolve() of nothing gives gunicorn's defaults", () => {
     accessLogformat: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"', errorLogfile: "-", logLevel: "info", logFormat: "text",
     name: null, requestTimeout: 0, slowRequest: 0, loopLag: 0, limitConcurrency: 0, watchdog: true, metrics: true,
     warmup: [], preflight: true, canary: 0, canaryErrors: 5, reloadStrategy: "surge", maxSurge: 1, maxWorkers: 0, forwarderHeaders: [],
-    disableRedirectAccessToSyslog: false, logSyslog: false, logSyslogTo: "udp://localhost:514", logSyslogPrefix: null, logSyslogFacility: "user", logSyslogFormat: "gunicorn",
+    requestId: false, requestIdHeader: "X-Request-ID", requestIdResponse: false, disableRedirectAccessToSyslog: false, logSyslog: false, logSyslogTo: "udp://localhost:514", logSyslogPrefix: null, logSyslogFacility: "user", logSyslogFormat: "gunicorn",
     secureSchemeHeaders: { "X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on" },
   };
   assert.deepEqual(settings, expected);
