@@ -47,7 +47,7 @@ const WAITING_LENGTH = 1_048_576;
 const RETRY_MILLIS = 1000;
 const FULL_MILLIS = 2;
 const LONGEST_FULL_MILLIS = 256;
-const BURST = 64;
+const BURST = 32;
 const BURST_MILLIS = 5;
 const FAREWELL_MILLIS = 200;
 const TELL_MILLIS = 60_000;
@@ -72,6 +72,8 @@ class Sender implements Syslog {
   #length = 0;
   /** Bytes of the first message that the stream did not take yet; they begin the buffer. 0 for none. */
   #rest = 0;
+  /** This socket has taken a message. */
+  #isProven = false;
   /** The last UDP datagram: perhaps nobody took it. */
   #last: string | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
@@ -111,7 +113,8 @@ class Sender implements Syslog {
     if (this.#isClosed) return;
     if (this.#timer !== null) clearTimeout(this.#timer);
     const until = this.#now() + FAREWELL_MILLIS;
-    const isHopeless = this.#isAway || (this.#isHeld && this.#socket === null);
+    // Who is away gets one more chance; who has no address yet gets none.
+    const isHopeless = this.#isHeld && this.#socket === null && !this.#isAway;
     while (this.#waiting.length > 0 && !isHopeless) {
       this.#flush();
       if (this.#waiting.length === 0 || this.#isAway || this.#now() >= until) break;
@@ -141,6 +144,11 @@ class Sender implements Syslog {
       const { code } = error as { readonly code?: string };
       if (code === "EAGAIN" || code === "ENOBUFS" || code === "EINTR" || code === "EINPROGRESS") return this.#waitForRoom();
       if (code === "EMSGSIZE") return this.#tooLong();
+      // One that began anew is at the same place.
+      if (this.#isProven && this.#address.kind !== "udp") {
+        this.#release();
+        return this.#flush();
+      }
       this.#absent(reasonOf(error));
     }
   }
@@ -226,6 +234,7 @@ class Sender implements Syslog {
     if (this.#rest > 0) throw Object.assign(new Error("The stream is full"), { code: "EAGAIN" });
     this.#waiting.shift();
     this.#length -= first.length;
+    this.#isProven = true;
     this.#last = this.#address.kind === "udp" ? first : null;
   }
 
@@ -301,6 +310,7 @@ class Sender implements Syslog {
     if (this.#socket !== null) this.#libc.close(this.#socket);
     this.#socket = null;
     this.#rest = 0;
+    this.#isProven = false;
   }
 }
 

@@ -7,7 +7,7 @@ import type { LogTarget, WorkerSystem } from "./process.ts";
 
 export interface Logs {
   readonly log: Log;
-  /** Closes syslog too: the last to be closed. */
+  /** Closes syslog too: to be closed last. */
   readonly errors: LogTarget;
   /** Null if nobody wants a line per request. */
   readonly access: LogTarget | null;
@@ -48,8 +48,9 @@ export function openLogs(system: WorkerSystem, { settings, id, slot }: Extract<T
     write: (line: string) => errors.write(line),
     reopen: () => errors.reopen(),
     close: () => {
-      errors.close();
+      // What becomes of it is still to be told.
       syslog.close();
+      errors.close();
     },
   };
   return { log, errors: both, access, setLevel: (to) => (level = to) };

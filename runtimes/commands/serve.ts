@@ -148,8 +148,8 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   });
   isOver = true;
   control?.close();
-  file.close();
   syslog?.close();
+  file.close();
   pidfile?.remove();
   return code;
 

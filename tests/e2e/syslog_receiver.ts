@@ -6,6 +6,8 @@ import { runtime } from "../../runtimes/current.ts";
 import type { SocketAddress } from "../../runtimes/socket_address.ts";
 
 const MSG_DONTWAIT = 0x40;
+/** SO_RCVBUF: the kernel gives as much of it as it may. */
+const RECEIVE_BUFFER = [1, 8] as const;
 
 export interface Receiver {
   /** For UDP and TCP. */
@@ -21,21 +23,29 @@ export function datagrams(at: { readonly port: number } | { readonly path: strin
   const c = runtime.ffi.open(["libc.so.6", "libc.musl-x86_64.so.1", "libc.so"], { recv: { parameters: ["i32", "buffer", "u64", "i32"], result: "i64" } });
   const to: SocketAddress = "path" in at ? { family: "unix", path: at.path } : { family: "v4", host: "127.0.0.1", port: at.port };
   const socket = libc.socket(FAMILY[to.family], "dgram");
+  libc.set(socket, RECEIVE_BUFFER, 4 << 20);
   libc.bind(socket, to);
   const bound = libc.nameOf(socket);
   const buffer = bytes(100_000);
   const messages: string[] = [];
+  // The kernel keeps ten datagrams for a unix socket.
+  const timer = setInterval(drain, 5);
   return {
     port: bound !== null && bound.family !== "unix" ? bound.port : 0,
     messages: () => {
-      for (let length = take(); length > 0; length = take()) messages.push(new TextDecoder("utf-8", { fatal: true }).decode(buffer.subarray(0, length)));
+      drain();
       return messages;
     },
     close: () => {
+      clearInterval(timer);
       libc.close(socket);
       if ("path" in at) rmSync(at.path, { force: true });
     },
   };
+
+  function drain(): void {
+    for (let length = take(); length > 0; length = take()) messages.push(new TextDecoder("utf-8", { fatal: true }).decode(buffer.subarray(0, length)));
+  }
 
   function take(): number {
     return Number(c.recv(socket, buffer, BigInt(buffer.length), MSG_DONTWAIT));
