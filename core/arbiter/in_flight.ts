@@ -17,7 +17,7 @@ import { type Register, requestLine } from "./register.ts";
 import type { RequestLog } from "./request_log.ts";
 
 export interface InFlightOptions {
-  readonly settings: Pick<Settings, "slowRequest" | "loopLag">;
+  readonly settings: Pick<Settings, "slowRequest" | "loopLag"> & Partial<Pick<Settings, "requestId">>;
   /** Null without a watchdog. */
   readonly register: Register | null;
   /** Null with --no-metrics. */
@@ -58,9 +58,10 @@ export class InFlight {
   /** `handler`, with an eye on each request. */
   attend(handler: NativeHandler): NativeHandler {
     const { register, meter, settings, now } = this.#options;
+    const isNamed = settings.requestId === true;
     const attended: NativeHandler = (request, platform) => {
       const begun = meter === null ? 0 : meter.begin();
-      const slot = register === null ? 0 : register.enter(request.method, request.url, requestIdentity(request)?.id);
+      const slot = register === null ? 0 : register.enter(request.method, request.url, isNamed ? requestIdentity(request)?.id : undefined);
       const answer = handler(request, platform);
       if (!(answer instanceof Response)) return this.#follow({ request, platform }, slot, begun, answer);
       register?.leave(slot);

@@ -122,12 +122,28 @@ export function compileAccessFormat(format: string, { pid }: AccessOrigin): Acce
       return line;
     };
   };
+  const flat = begins.flatMap((parts, index): Part[] => (index === 0 ? parts.map(beginning) : [ending(ends[index - 1]!), ...parts.map(beginning)]));
   const whole = (exchange: AccessExchange, end: AccessEnd) => {
-    let line = together(begins[0]!, exchange);
-    for (let index = 0; index < ends.length; index++) line += (ends[index]!(end) ?? "-") + together(begins[index + 1]!, exchange);
-    return line;
+    try {
+      let text = "";
+      for (let index = 0; index < flat.length; index++) text += flat[index]!(exchange, end);
+      return text;
+    } catch {
+      // Something of the application's threw: the way that goes on behind it.
+      return line(exchange)(end);
+    }
   };
   return Object.assign(line, { whole, isTimed: pieces.some((piece) => typeof piece !== "string" && DURATIONS.includes(piece.atom) && piece.name === undefined) });
+}
+
+type Part = (exchange: AccessExchange, end: AccessEnd) => string;
+
+function beginning(part: string | ReadText): Part {
+  return typeof part === "string" ? () => part : part;
+}
+
+function ending(read: ReadEnd): Part {
+  return (_, end) => String(read(end) ?? "-");
 }
 
 const DURATIONS = ["T", "M", "D", "L"];
@@ -208,11 +224,15 @@ function reader({ atom, name }: Atom, pid: number): string | ReadText {
   if (atom === "l") return "-";
   if (atom === "p") return `<${pid}>`;
   if (atom === "s") return ({ status }) => String(status);
-  if (atom === "r") return (exchange) => `${word(method(exchange))} ${word(target(exchange))} ${word(protocol(exchange))}`;
+  if (atom === "r") return requestLine;
   const alone = WORDS[atom];
   if (alone !== undefined) return (exchange) => word(alone(exchange));
   const text = TEXTS[atom]!;
   return (exchange) => quoted(text(exchange));
+}
+
+function requestLine(exchange: AccessExchange): string {
+  return `${word(method(exchange))} ${word(target(exchange))} ${word(protocol(exchange))}`;
 }
 
 function quoted(value: Value): string {

@@ -53,9 +53,9 @@ function isUnread({ environ, making }: AccessExchange, key: string): boolean {
   return environ === undefined || (making !== undefined && making !== null && making.own[key] === undefined);
 }
 
-/** HTTP/1.1 for a Fetch handler: no such runtime tells (SPEC E-14). */
-export function protocol({ environ }: AccessExchange): Value {
-  return environ === undefined ? "HTTP/1.1" : textOf(environ.SERVER_PROTOCOL);
+/** HTTP/1.1 where the application says nothing else: no such runtime tells (SPEC E-14). */
+export function protocol(exchange: AccessExchange): Value {
+  return isUnread(exchange, "SERVER_PROTOCOL") ? "HTTP/1.1" : textOf(exchange.environ!.SERVER_PROTOCOL);
 }
 
 /** One that REQUEST_URI is equal to. */
@@ -66,7 +66,7 @@ export function target(exchange: AccessExchange): Value {
   const { environ, request, making } = exchange;
   if (making && isUnread(exchange, "RAW_URI") && isUnread(exchange, "REQUEST_URI")) {
     const uri = request.url.slice(making.scope.pathStart);
-    if (PLAIN_URI.test(uri)) return uri;
+    if (uri === "/" || PLAIN_URI.test(uri)) return uri;
   }
   return environ === undefined ? urlTarget(request.url) : textOf(environ.RAW_URI) ?? textOf(environ.REQUEST_URI);
 }

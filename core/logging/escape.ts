@@ -41,9 +41,13 @@ const EVERY_UNSAFE: Readonly<Record<Place, RegExp>> = {
  * ```
  */
 export function escape(value: string, place: Place, limit = FIELD_LIMIT): string {
+  if (isPlain(value, place, limit)) return value;
   if (value.length > limit) return escape(cut(value, limit), place, Infinity);
-  if (PLAIN[place].test(value)) return value;
   return UNSAFE[place].test(value) ? value.replace(EVERY_UNSAFE[place], escaped) : value;
+}
+
+function isPlain(value: string, place: Place, limit: number): boolean {
+  return value.length <= limit && PLAIN[place].test(value);
 }
 
 /** Cuts a long value, never between the halves of one character, and says how much is missing. */
