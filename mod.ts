@@ -61,6 +61,7 @@ export { type Config, defineConfig } from "./core/settings/config_file.ts";
 export type { HookArbiter, HookLog, HookResponse, Hooks, HookServer, HookUnborn, HookWorker } from "./core/settings/hooks.ts";
 export type { Problem } from "./core/settings/problem.ts";
 export type { Given, Settings } from "./core/settings/table.ts";
+export { type RequestIdentity, requestIdentity, type RequestTrace } from "./core/tracing/request_identity.ts";
 export { VERSION } from "./core/version.ts";
 
 if (import.meta.main) {

@@ -26,6 +26,7 @@ const NONBLOCK = 0o4000;
 const [F_GETFD, F_SETFD, F_GETFL, F_SETFL] = [1, 2, 3, 4];
 const F_DUPFD_CLOEXEC = 1030;
 const FD_CLOEXEC = 1;
+const MSG_PEEK = 2;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const MSG_CMSG_CLOEXEC = 0x40000000;
@@ -45,6 +46,8 @@ const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 export const OPTION = {
   reuseAddress: [SOL_SOCKET, 2],
   type: [SOL_SOCKET, 3],
+  /** Reading it clears it. */
+  error: [SOL_SOCKET, 4],
   reusePort: [SOL_SOCKET, 15],
   accepting: [SOL_SOCKET, 30],
   tcpInfo: [6, 11],
@@ -70,8 +73,8 @@ export interface Registration {
 }
 
 export interface Libc {
-  /** A stream socket, closed on exec. */
-  socket(family: number): number;
+  /** A non-blocking socket, closed on exec; a stream if nothing else is said. */
+  socket(family: number, type?: "stream" | "dgram"): number;
   bind(fd: number, address: SocketAddress): void;
   /** Does not wait: EAGAIN says that a unix socket's queue is full. */
   connect(fd: number, address: SocketAddress): void;
@@ -86,6 +89,10 @@ export interface Libc {
   /** Who is at the other end, or null. */
   peerOf(fd: number): SocketAddress | null;
   shutdown(fd: number): void;
+  /** Sends the first `length` bytes; how many were taken. Does not wait: EAGAIN says that nothing more is taken now. */
+  send(fd: number, from: Uint8Array, length: number): number;
+  /** Whether the other end of a stream has closed it. */
+  isClosed(fd: number): boolean;
   close(fd: number): void;
   /** Makes `to` mean what `from` means, closed on exec; what `to` meant is closed. */
   replace(from: number, to: number): void;
@@ -144,6 +151,8 @@ const SYMBOLS = {
   epoll_ctl: { parameters: [I, I, I, "buffer"], result: I },
   socketpair: { parameters: [I, I, I, "buffer"], result: I },
   sendto: { parameters: [I, "buffer", "u64", I, "buffer", "u32"], result: "i64" },
+  send: { parameters: [I, "buffer", "u64", I], result: "i64" },
+  recv: { parameters: [I, "buffer", "u64", I], result: "i64" },
   sendmsg: { parameters: [I, "buffer", I], result: "i64" },
   recvmsg: { parameters: [I, "buffer", I], result: "i64" },
   prctl: { parameters: [I, "u64", "u64", "u64", "u64"], result: I },
@@ -217,7 +226,7 @@ function open(ffi: Ffi): Libc {
   }
 
   return {
-    socket: (family) => check("socket", c.socket(family, SOCK_STREAM | CLOEXEC | SOCK_NONBLOCK, 0)),
+    socket: (family, type) => check("socket", c.socket(family, (type === "dgram" ? SOCK_DGRAM : SOCK_STREAM) | CLOEXEC | SOCK_NONBLOCK, 0)),
     bind: (fd, to) => {
       const encoded = encodeAddress(to);
       check("bind", c.bind(fd, encoded, encoded.length));
@@ -236,6 +245,8 @@ function open(ffi: Ffi): Libc {
     nameOf: (fd) => address(c.getsockname, fd),
     peerOf: (fd) => address(c.getpeername, fd),
     shutdown: (fd) => void check("shutdown", c.shutdown(fd, 2)),
+    send: (fd, from, count) => check("send", c.send(fd, from, BigInt(count), MSG_DONTWAIT | MSG_NOSIGNAL)),
+    isClosed: (fd) => Number(c.recv(fd, number, 1n, MSG_PEEK | MSG_DONTWAIT)) === 0,
     close: (fd) => void check("close", c.close(fd)),
     replace: (from, to) => void check("dup3", c.dup3(from, to, CLOEXEC)),
     nonBlocking: (fd) => addFlag(fd, F_GETFL, F_SETFL, NONBLOCK),

@@ -45,6 +45,18 @@ export function openLogFile(target: string, options: LogFileOptions): LogFile {
   return new AppendedFile(target, options);
 }
 
+/** For a log that cannot be trusted to hold what is said of itself: standard error has it too. */
+export function alsoOnStandardError(told: (message: string) => void): (message: string) => void {
+  return (message) => {
+    try {
+      fs.writeSync(2, `${message}\n`);
+    } catch {
+      // Standard error is gone: then only the log itself may tell, once it can be written again.
+    }
+    told(message);
+  };
+}
+
 const BATCH_MILLIS = 100;
 const BATCH_LENGTH = 65_536;
 /** What may wait for a slow reader, in UTF-16 code units. */
@@ -69,8 +81,12 @@ class AppendedFile implements LogFile {
   #problem: string | null = null;
   #opened = -Infinity;
   #closed = false;
-  /** Lines that wait, and their length together. */
+  /** Lines that wait for a pipe, which takes them a few at a time. */
   #lines: string[] = [];
+  /** Lines that wait for a disk, which takes them all: added up as they come, for a third of what joining them would cost. */
+  #text = "";
+  #textLines = 0;
+  /** How long they are together. */
   #length = 0;
   /** The bytes that are being written, of how many lines. */
   #piece: Uint8Array = NOTHING;
@@ -104,13 +120,18 @@ class AppendedFile implements LogFile {
   }
 
   write(line: string): void {
-    if (this.#closed || (this.#lines.length > 0 && this.#length + line.length > WAITING_LENGTH)) {
+    if (this.#closed || (this.#length > 0 && this.#length + line.length > WAITING_LENGTH)) {
       this.#dropped++;
       this.#reason = this.#closed ? "it is closed" : "its reader is too slow";
       this.#report();
       return;
     }
-    this.#lines.push(line);
+    if (this.#regular) {
+      this.#text += line + "\n";
+      this.#textLines++;
+    } else {
+      this.#lines.push(line);
+    }
     this.#length += line.length + 1;
     if (this.#options.batched !== true || this.#length >= BATCH_LENGTH) this.flush();
     else this.#wait(BATCH_MILLIS);
@@ -169,15 +190,28 @@ class AppendedFile implements LogFile {
 
   /** Makes the next piece from the lines that wait; false when there are none. */
   #next(): boolean {
-    if (this.#lines.length === 0) return false;
+    if (this.#textLines === 0 && this.#lines.length === 0) return false;
+    const ending = this.#doubtful && this.#regular && !endsLine(this.#descriptor) ? "\n" : "";
+    this.#doubtful = false;
+    this.#piece = encoder.encode(ending + (this.#textLines > 0 ? this.#takeText() : this.#takeLines()));
+    return true;
+  }
+
+  #takeText(): string {
+    const text = this.#text;
+    this.#pieceLines = this.#textLines;
+    this.#length -= text.length;
+    this.#text = "";
+    this.#textLines = 0;
+    return text;
+  }
+
+  #takeLines(): string {
     const count = this.#regular ? this.#lines.length : fitting(this.#lines);
     const lines = this.#lines.splice(0, count);
     for (const line of lines) this.#length -= line.length + 1;
-    const ending = this.#doubtful && this.#regular && !endsLine(this.#descriptor) ? "\n" : "";
-    this.#doubtful = false;
-    this.#piece = encoder.encode(`${ending}${lines.join("\n")}\n`);
     this.#pieceLines = count;
-    return true;
+    return `${lines.join("\n")}\n`;
   }
 
   /** Throws what the system throws; what was written until then is no longer in the piece. */
@@ -196,11 +230,13 @@ class AppendedFile implements LogFile {
   #drop(reason: string): void {
     // A line of several, like a stack, was counted off by each of its line ends; at least the one that was cut is lost.
     const cut = this.#piece.length > 0 ? Math.max(1, this.#pieceLines) : 0;
-    this.#dropped += cut + this.#lines.length;
+    this.#dropped += cut + this.#lines.length + this.#textLines;
     this.#reason = reason;
     this.#doubtful = true;
     this.#piece = NOTHING;
     this.#lines = [];
+    this.#text = "";
+    this.#textLines = 0;
     this.#length = 0;
   }
 
@@ -217,11 +253,11 @@ class AppendedFile implements LogFile {
   #finish(): void {
     const until = this.#now() + FAREWELL_MILLIS;
     this.flush();
-    while ((this.#piece.length > 0 || this.#lines.length > 0) && this.#now() < until) {
+    while ((this.#piece.length > 0 || this.#length > 0) && this.#now() < until) {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MILLIS);
       this.flush();
     }
-    if (this.#piece.length > 0 || this.#lines.length > 0) this.#drop("its reader is too slow");
+    if (this.#piece.length > 0 || this.#length > 0) this.#drop("its reader is too slow");
     this.#warned = -Infinity;
     this.#report();
   }

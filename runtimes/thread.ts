@@ -1,4 +1,5 @@
 /** What a thread of a worker runs: serve.ts, on a system that goes through the worker's main thread. */
+import { hostname } from "node:os";
 import process from "node:process";
 import { Gauges } from "../core/arbiter/gauges.ts";
 import type { Served } from "../core/arbiter/listener.ts";
@@ -14,6 +15,7 @@ import { loader } from "./loader.ts";
 import { every, now, wait } from "./process.ts";
 import { hasDescriptors, memoryStats } from "./resources.ts";
 import { openThreadMemory } from "./shared_memory.ts";
+import { openSyslog } from "./syslog.ts";
 import type { FromThread, ThreadBegin, ToThread } from "./threads.ts";
 
 /** Lines of the access log go to the main thread together: a message costs more than a line. */
@@ -81,6 +83,8 @@ function threadSystem({ index, gauges, memory }: ThreadBegin): WorkerSystem {
       closeDescriptor(descriptor);
       tell({ closed: descriptor });
     },
+    openSyslog,
+    hostname,
     openLog: (_target, kind) => kind === "access" ? accessLog() : { write: (line) => tell({ line, kind }), reopen: () => {}, close: () => {} },
     rawUrls: runtime.rawUrls,
     isWhole: (response) => runtime.isWhole(response),

@@ -1,4 +1,5 @@
 /** The worker's side of the process port, over node:process, which Deno and Bun share. */
+import { hostname } from "node:os";
 import process from "node:process";
 import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
 import type { WorkerSystem } from "../core/arbiter/process.ts";
@@ -6,12 +7,13 @@ import { adopt, bindReusePort, selfTest } from "./adoption.ts";
 import { closeDescriptor, takeDescriptors } from "./descriptor_channel.ts";
 import { crewSystem } from "./threads.ts";
 import { loader } from "./loader.ts";
-import { openLogFile } from "./log_file.ts";
+import { alsoOnStandardError, openLogFile } from "./log_file.ts";
 import { CHANNEL_DESCRIPTOR, every, type LastWord, now, onSignal, wait } from "./process.ts";
 import { hasDescriptors, memoryStats } from "./resources.ts";
 import type { Runtime } from "./runtime.ts";
 import { clock } from "./clock.ts";
 import { takeMemory } from "./shared_memory.ts";
+import { openSyslog } from "./syslog.ts";
 
 /** How long the last messages may take before the process ends without them. */
 const LAST_WORDS = 200;
@@ -46,7 +48,9 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     hasDescriptors,
     configReader: async () => (await import("./files.ts")).configReader,
     closeDescriptor,
-    openLog: (target, kind) => openLogFile(target, kind === "access" ? { standard: 1, batched: true } : { standard: 2 }),
+    openLog: (target, kind, told) => openLogFile(target, kind === "access" ? { standard: 1, batched: true, warn: told } : { standard: 2, warn: alsoOnStandardError(told) }),
+    openSyslog,
+    hostname,
     rawUrls: runtime.rawUrls,
     isWhole: (response) => runtime.isWhole(response),
     checkHeaders: runtime.checkHeaders,

@@ -7,7 +7,7 @@ import { type Surroundings, title } from "./supervise.ts";
 /** Resolves with gunicorn's exit code: 0 when the application loads, 1 when not; the worker's own log says why. */
 export async function check(system: ArbiterSystem, settings: Settings, surroundings: Surroundings): Promise<number> {
   const { outcome } = preflight(system, {
-    settings: { ...settings, errorLogfile: "-" },
+    settings: { ...settings, errorLogfile: "-", logSyslog: false },
     title: title("worker", settings),
     surroundings,
     generation: 1,

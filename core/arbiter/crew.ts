@@ -18,8 +18,9 @@ import { settleMeter } from "../metrics/meter.ts";
 import type { FromWorker, Tally, ToWorker } from "./message.ts";
 import { Gauges } from "./gauges.ts";
 import type { CrewSystem, Millis, Signal, Thread, WorkerSystem } from "./process.ts";
+import { openLogs } from "./logs.ts";
 import { inFlightText, noteUnheard } from "./register.ts";
-import { explain, openLogs, type Running, type Start, wornAt } from "./serve.ts";
+import { explain, type Running, type Start, wornAt } from "./serve.ts";
 import { Tail } from "./tail.ts";
 import { LAST_ANSWERS, step, type Wear, worker, type WorkerEffect, type WorkerEvent, type WorkerState } from "./worker.ts";
 import type { WorkerHooks } from "./worker_hooks.ts";
@@ -57,7 +58,8 @@ interface Slot {
 
 export function runCrew(system: WorkerSystem, crew: CrewSystem, start: Start): Running {
   const { settings } = start;
-  const { log, errors, access, setLevel } = openLogs(system, start, null);
+  // Its threads send what they serve to syslog themselves.
+  const { log, errors, access, setLevel } = openLogs(system, { ...start, settings: { ...settings, disableRedirectAccessToSyslog: true } }, null);
   const tail = access === null ? null : new Tail(access, system);
   let { logLevel } = settings;
   const gauges = new Gauges(settings.threads);

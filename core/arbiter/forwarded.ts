@@ -15,14 +15,35 @@ export function forwardedServer(common: ServerInfo, trusted: Trusted, headers: S
   const secure = Object.entries(headers);
   return (request, argument, context) => {
     const peer = recogniseServer(request, argument, context);
-    const info: ServerInfo = {
-      ...common,
-      get urlScheme() {
-        return isTrusted(trusted, peer.remoteAddr) ? forwardedScheme(request.headers, secure) ?? common.urlScheme! : common.urlScheme!;
-      },
-    };
-    return layerServerInfo(info, peer);
+    return layerServerInfo(new Forwarded(common, peer, () => forwardedScheme(request.headers, secure), trusted) as ServerInfo, peer);
   };
+}
+
+/** A class, since an object with a getter of its own costs more than all that is asked of it. */
+class Forwarded {
+  readonly software: string | undefined;
+  readonly serverName: string | undefined;
+  readonly serverPort: string | number | undefined;
+  readonly multiprocess: boolean | undefined;
+  readonly #scheme: "http" | "https";
+  readonly #peer: ServerInfo;
+  readonly #told: () => "http" | "https" | null;
+  readonly #trusted: Trusted;
+
+  constructor(common: ServerInfo, peer: ServerInfo, told: () => "http" | "https" | null, trusted: Trusted) {
+    this.software = common.software;
+    this.serverName = common.serverName;
+    this.serverPort = common.serverPort;
+    this.multiprocess = common.multiprocess;
+    this.#scheme = common.urlScheme!;
+    this.#peer = peer;
+    this.#told = told;
+    this.#trusted = trusted;
+  }
+
+  get urlScheme(): "http" | "https" {
+    return isTrusted(this.#trusted, this.#peer.remoteAddr) ? this.#told() ?? this.#scheme : this.#scheme;
+  }
 }
 
 /** Null where nothing is said, or where the headers contradict each other: then nobody knows what the client used, and none is believed. */

@@ -3,13 +3,13 @@
  * The hot path: nothing is made per request that the settings do not ask for.
  */
 import { createGateway, type Exchange } from "../gateway/gateway.ts";
-import { getHeader } from "../gateway/header_list.ts";
 import { splitTarget, type TargetRules } from "../gateway/target.ts";
 import type { App, FetchHandler, HeaderList, ServerInfo } from "../gateway/types.ts";
 import type { Log } from "../logging/record.ts";
 import { metrics as applicationMetrics } from "../metrics/metrics.ts";
 import type { WorkerMetrics } from "../metrics/worker_metrics.ts";
 import type { Settings } from "../settings/table.ts";
+import { identityFields, requestIdentity } from "../tracing/request_identity.ts";
 import { VERSION } from "../version.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import type { Application } from "./application.ts";
@@ -21,7 +21,7 @@ import { parseTrusted } from "./networks.ts";
 import type { WorkerSystem } from "./process.ts";
 import type { HookedApp, RequestHooks } from "./request_hooks.ts";
 import type { Register } from "./register.ts";
-import type { RequestLog } from "./request_log.ts";
+import type { RequestLog, Seen } from "./request_log.ts";
 import { type Door, enter, leave, type Traffic } from "./traffic.ts";
 
 export interface Handling {
@@ -84,26 +84,21 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
     scriptName: settings.rootPath ?? "",
     underscoreHeaders: settings.headerMap === "dangerous" ? "allow" : forwarder === null ? settings.headerMap : "drop",
     responseHeaders: settings.serverHeader ? SERVER_HEADER : [],
-    print: (lines) => print(log, lines),
+    print: (lines, request) => print(log, lines, request),
     noHost: () => door.madeUpHost,
     isLast: true,
     environ: !settings.metrics ? {} : { "tsgi.metrics": applicationMetrics },
     streaming,
     finished: hook === null ? end : finishedAndHooked,
+    ...(requestLog?.isTimed ? { clock: now } : {}),
   });
-  return { handler: requestLog === null ? handler : timed, whenEnding };
+  return { handler, whenEnding };
 
   function handler(request: Request, platform: unknown): Response | Promise<Response> {
     enter(traffic, door);
     forwarder?.next(request);
     const answer = gateway(request, platform);
     return door.closing ? closing(answer) : answer;
-  }
-
-  /** The clock is read before the application runs; the platform is needed for the peer's address. */
-  function timed(request: Request, platform: unknown): Response | Promise<Response> {
-    arrivals.set(request, { since: performance.now(), platform });
-    return handler(request, platform);
   }
 
   function finished(exchange: Exchange): void {
@@ -118,8 +113,9 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
   }
 
   function finishedAndLogged(exchange: Exchange): void {
-    const write = notes.get(exchange)?.write ?? begin(exchange);
-    write(exchange.bytes);
+    const write = flowing === 0 ? undefined : notes.get(exchange)?.write;
+    if (write) write(exchange.bytes);
+    else requestLog!.write(seen(exchange), exchange.bytes);
     finished(exchange);
   }
 
@@ -130,7 +126,7 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
   }
 
   function streaming(exchange: Exchange, response: Response): void {
-    const note: Note = { whenEnding: null, write: requestLog === null ? null : begin(exchange), slot: enterStream(exchange.request) };
+    const note: Note = { whenEnding: null, write: requestLog === null ? null : requestLog.begin(seen(exchange)), slot: enterStream(exchange.request) };
     streams.set(response, note);
     notes.set(exchange, note);
     flowing++;
@@ -139,7 +135,7 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
 
   function enterStream(request: Request): number | null {
     if (register === null) return null;
-    const slot = register.enter(request.method, request.url);
+    const slot = register.enter(request.method, request.url, requestIdentity(request)?.id);
     register.wait(slot, performance.now());
     return slot;
   }
@@ -151,10 +147,10 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
     return true;
   }
 
-  function begin({ request, environ, status, headers }: Exchange): (bytes: number | null) => void {
-    const { since, platform } = arrivals.get(request)!;
-    return requestLog!.begin({ since, platform, request, environ, status: status === null ? 0 : Number(status.slice(0, 3)), responseHeader: (name) => getHeader(headers ?? [], name) ?? null });
-  }
+}
+
+function seen({ request, environ, status, headers, platform, since }: Exchange): Seen {
+  return { since, platform, request, environ, status: status === null ? 0 : Number(status.slice(0, 3)), headers };
 }
 
 /** What is kept of an exchange whose response is a stream, until that has ended. */
@@ -165,8 +161,11 @@ interface Note {
   readonly slot: number | null;
 }
 
+function now(): number {
+  return performance.now();
+}
+
 const SERVER_HEADER: HeaderList = [["Server", SOFTWARE]];
-const arrivals = new WeakMap<Request, { readonly since: number; readonly platform: unknown }>();
 
 /** The listener's address, which the native server does not know: it thinks it serves somewhere else. */
 function serverInfo(address: Address, multiprocess: boolean): ServerInfo {
@@ -176,10 +175,11 @@ function serverInfo(address: Address, multiprocess: boolean): ServerInfo {
 }
 
 /** What the application wrote to `tsgi.errors`, and what the gateway says of its mistakes: the first line, and the rest below it. */
-function print(log: Log, lines: string): void {
+function print(log: Log, lines: string, request: Request | null): void {
   const end = lines.indexOf("\n");
-  if (end < 0) log("error", "application", { text: lines });
-  else log("error", "application", { text: lines.slice(0, end), detail: lines.slice(end + 1) });
+  const about = request === null ? {} : identityFields(request);
+  if (end < 0) log("error", "application", { text: lines, ...about });
+  else log("error", "application", { text: lines.slice(0, end), detail: lines.slice(end + 1), ...about });
 }
 
 function closing(answer: Response | Promise<Response>): Response | Promise<Response> {
@@ -203,14 +203,13 @@ function fetchHandler(fetch: FetchHandler, { system, settings, door, traffic, lo
   }
 
   function logged(request: Request, platform: unknown): Response | Promise<Response> {
-    const since = performance.now();
+    const since = requestLog!.isTimed ? performance.now() : 0;
     const answer = handler(request, platform);
     return answer instanceof Response ? noted(answer) : answer.then(noted);
 
     function noted(response: Response): Response {
-      const finish = requestLog!.begin({ since, request, platform, status: response.status, responseHeader: (name) => response.headers.get(name) });
       const length = response.headers.get("content-length");
-      finish(length === null ? null : Number(length));
+      requestLog!.write({ since, request, platform, status: response.status, headers: response.headers }, length === null ? null : Number(length));
       return response;
     }
   }
@@ -227,7 +226,7 @@ function fetchHandler(fetch: FetchHandler, { system, settings, door, traffic, lo
 
   function failed(error: unknown, request: Request, platform: unknown): Response {
     const stack = stackOf(error);
-    log("error", "request-error", { method: request.method, path: request.url, reason: thrownText(error), ...(stack === undefined ? {} : { stack }) });
+    log("error", "request-error", { method: request.method, path: request.url, reason: thrownText(error), ...(stack === undefined ? {} : { stack }), ...identityFields(request) });
     return ended(plain(500, "Internal Server Error"), request, platform);
   }
 

@@ -1,7 +1,7 @@
 /** What hooks write to the error log with, and what is written about them. */
 import type { HookLog, HookName } from "../settings/hooks.ts";
 import { HOOKS } from "../settings/hooks.ts";
-import type { Level, Log } from "../logging/record.ts";
+import type { Fields, Level, Log } from "../logging/record.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import type { Outcome } from "./hook_queue.ts";
 import type { Millis } from "./process.ts";
@@ -19,11 +19,11 @@ export function hookFailure(name: HookName, outcome: Outcome, limit: Millis): st
 }
 
 /** Says that a hook failed from which nothing follows. gunicorn's level for the end of a worker is warning, for the rest error. */
-export function logHookFailure(log: Log, name: HookName, outcome: Outcome, limit: Millis): void {
-  if (outcome.type === "late") log("warning", "hook-late", { hook: name, seconds: limit / 1000 });
+export function logHookFailure(log: Log, name: HookName, outcome: Outcome, limit: Millis, about: Fields = {}): void {
+  if (outcome.type === "late") log("warning", "hook-late", { hook: name, seconds: limit / 1000, ...about });
   if (outcome.type !== "failed") return;
   const stack = stackOf(outcome.error);
-  log(name === "workerExit" ? "warning" : "error", "hook-failed", { hook: name, reason: thrownText(outcome.error), ...(stack === undefined ? {} : { stack }) });
+  log(name === "workerExit" ? "warning" : "error", "hook-failed", { hook: name, reason: thrownText(outcome.error), ...(stack === undefined ? {} : { stack }), ...about });
 }
 
 /** How long a hook is waited for; 0 is for ever. */

@@ -10,13 +10,14 @@
 import type { Log } from "../logging/record.ts";
 import type { Meter } from "../metrics/meter.ts";
 import type { Settings } from "../settings/table.ts";
+import { identityFields, requestIdentity } from "../tracing/request_identity.ts";
 import type { NativeHandler } from "./listener.ts";
 import type { Millis } from "./process.ts";
 import { type Register, requestLine } from "./register.ts";
 import type { RequestLog } from "./request_log.ts";
 
 export interface InFlightOptions {
-  readonly settings: Pick<Settings, "slowRequest" | "loopLag">;
+  readonly settings: Pick<Settings, "slowRequest" | "loopLag"> & Partial<Pick<Settings, "requestId">>;
   /** Null without a watchdog. */
   readonly register: Register | null;
   /** Null with --no-metrics. */
@@ -57,9 +58,10 @@ export class InFlight {
   /** `handler`, with an eye on each request. */
   attend(handler: NativeHandler): NativeHandler {
     const { register, meter, settings, now } = this.#options;
+    const isNamed = settings.requestId === true;
     const attended: NativeHandler = (request, platform) => {
       const begun = meter === null ? 0 : meter.begin();
-      const slot = register === null ? 0 : register.enter(request.method, request.url);
+      const slot = register === null ? 0 : register.enter(request.method, request.url, isNamed ? requestIdentity(request)?.id : undefined);
       const answer = handler(request, platform);
       if (!(answer instanceof Response)) return this.#follow({ request, platform }, slot, begun, answer);
       const { status } = answer;
@@ -82,7 +84,7 @@ export class InFlight {
     for (const one of this.#awaited) {
       if (one.isSlow || now - one.since <= this.#slow) continue;
       one.isSlow = true;
-      this.#options.log("warning", "slow-request", { request: requestLine(one.request), seconds: (now - one.since) / 1000, over: false });
+      this.#options.log("warning", "slow-request", { request: requestLine(one.request), seconds: (now - one.since) / 1000, over: false, ...identityFields(one.request) });
     }
   }
 
@@ -111,7 +113,7 @@ export class InFlight {
 
   #called(request: Request, time: Millis, isOver: boolean): void {
     if (this.#longest === null || time > this.#longest.time) this.#longest = { line: requestLine(request), time };
-    if (isOver && time > this.#slow) this.#options.log("warning", "slow-request", { request: requestLine(request), seconds: time / 1000, over: true });
+    if (isOver && time > this.#slow) this.#options.log("warning", "slow-request", { request: requestLine(request), seconds: time / 1000, over: true, ...identityFields(request) });
   }
 
   #refuse(one: Awaited): void {

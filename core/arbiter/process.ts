@@ -1,6 +1,7 @@
 /**
  * The process port: what core asks of the operating system. Implemented once for Deno and Bun in runtimes/process.ts.
  */
+import type { SyslogAddress } from "../logging/syslog.ts";
 import type { ConfigReader } from "../settings/config_file.ts";
 import type { Loader } from "./application.ts";
 import type { Address, Hold, NativeHandler, Owner, Served } from "./listener.ts";
@@ -133,8 +134,11 @@ export interface WorkerSystem {
   /** Reads config files, for hooks; loaded when it is asked for. */
   configReader(): Promise<ConfigReader>;
   closeDescriptor(descriptor: number): void;
-  /** Opens a log: a path, or `-` for the standard stream of its kind. */
-  openLog(target: string, kind: "errors" | "access"): LogTarget;
+  /** Opens a log: a path, or `-` for the standard stream of its kind. `told` hears at most once a minute that lines were lost, and why. */
+  openLog(target: string, kind: "errors" | "access", told: (reason: string) => void): LogTarget;
+  /** Throws where the system has no way to syslog: the settings are refused then. */
+  openSyslog(address: SyslogAddress, options: SyslogReports): SyslogTarget;
+  hostname(): string;
   /** Whether `request.url` is the client's raw text, to be compared with the Host header. */
   readonly rawUrls: boolean;
   /** Whether a response's body is in memory: undefined where the runtime cannot tell it from a stream. */
@@ -143,6 +147,19 @@ export interface WorkerSystem {
   checkHeaders(response: Response): void;
   /** Ends the process when everything said has been sent and written. */
   exit(code: number): void;
+}
+
+/** Told when the receiver cannot be reached, and when it can be again. */
+export interface SyslogReports {
+  readonly away: (fields: { readonly address: string; readonly reason: string }) => void;
+  readonly back: (fields: { readonly address: string; readonly lost: number }) => void;
+}
+
+export interface SyslogTarget {
+  /** Sends one message. Never throws, never waits. */
+  send(message: string): void;
+  /** Sends what waits, for a moment. */
+  close(): void;
 }
 
 export interface LogTarget {

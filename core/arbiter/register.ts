@@ -29,6 +29,8 @@ const LAST_SLOT = SLOTS - 1;
 const TEXT_START = 8;
 const TEXT_LENGTH = (SLOT_SIZE - 2 * TEXT_START) / 2;
 const STATUS_SHIFT = 8;
+/** As much of an id as a request's text has room for. */
+const LONGEST_ID = 64;
 const PLUS = 43;
 const BLANK = 32;
 /** Among the doubles. */
@@ -58,8 +60,8 @@ export class Register {
     this.#floats[BEATEN] = at;
   }
 
-  /** Notes a request before it is handled. The result is for `leave`; 0 where there was no room for it. */
-  enter(method: string, url: string): number {
+  /** Notes a request before it is handled, with its id if it has one. The result is for `leave`; 0 where there was no room for it. */
+  enter(method: string, url: string, id?: string): number {
     if (this.#next === this.#end) {
       this.#integers[0]!++;
       return 0;
@@ -72,8 +74,13 @@ export class Register {
     for (let i = 0; i < method.length && i < 20; i++) characters[at++] = method.charCodeAt(i);
     characters[at++] = BLANK;
     const start = pathStart(url);
-    const end = Math.min(url.length, start + TEXT_LENGTH - (at - first));
+    const room = TEXT_LENGTH - (at - first) - (id === undefined ? 0 : Math.min(id.length, LONGEST_ID) + 1);
+    const end = Math.min(url.length, start + room);
     for (let i = start; i < end; i++) characters[at++] = url.charCodeAt(i);
+    if (id !== undefined) {
+      characters[at++] = 0;
+      for (let i = 0; i < id.length && i < LONGEST_ID; i++) characters[at++] = id.charCodeAt(i);
+    }
     this.#floats[slot * (SLOT_SIZE / 8) + 1] = 0;
     this.#integers[slot * (SLOT_SIZE / 4) + 1] = this.#number = (this.#number + 1) | 0;
     this.#integers[slot * (SLOT_SIZE / 4)] = at - first;
@@ -186,6 +193,8 @@ export function readAnswered({ buffer, byteOffset }: Uint8Array): Answered[] {
 
 /** The application could have written to the memory: each word is escaped, so that nothing reads as another request. */
 function safe(text: string): string {
-  const blank = text.indexOf(" ");
-  return `${escape(text.slice(0, blank), "word")} ${escape(text.slice(blank + 1), "word")}`;
+  // No request has a NUL, and what stands behind one is an id or nothing we write.
+  const [, line = text, id = ""] = /^([^\0]*)\0([\w.~:+/=@-]+)$/.exec(text) ?? [];
+  const blank = line.indexOf(" ");
+  return `${escape(line.slice(0, blank), "word")} ${escape(line.slice(blank + 1), "word")}${id === "" ? "" : ` [${id}]`}`;
 }

@@ -6,6 +6,7 @@ import type { Exchange } from "../gateway/gateway.ts";
 import type { App, FetchHandler } from "../gateway/types.ts";
 import type { Log } from "../logging/record.ts";
 import type { HookResponse, Hooks, HookWorker } from "../settings/hooks.ts";
+import { identityFields } from "../tracing/request_identity.ts";
 import { logHookFailure } from "./hook_log.ts";
 import { attempt } from "./hook_queue.ts";
 import type { Millis, WorkerSystem } from "./process.ts";
@@ -41,18 +42,18 @@ export function requestHooks({ preRequest, postRequest }: Hooks, { worker, log, 
     const waiting = preRequest?.(worker, request);
     return isThenable(waiting) ? waiting : null;
   };
-  const after = (call: () => unknown): void => {
+  const after = (request: Request, call: () => unknown): void => {
     const outcome = attempt(call, 0, system.wait);
-    if (!(outcome instanceof Promise)) return logHookFailure(log, "postRequest", outcome, 0);
+    if (!(outcome instanceof Promise)) return logHookFailure(log, "postRequest", outcome, 0, identityFields(request));
     const over = outcome.then((ended) => {
-      logHookFailure(log, "postRequest", ended, 0);
+      logHookFailure(log, "postRequest", ended, 0, identityFields(request));
       pending.delete(over);
     });
     pending.add(over);
   };
   return {
-    app: (app) => hookedApp(app, before, postRequest && ((exchange) => after(() => postRequest(worker, exchange.request, exchange.environ, responseOf(exchange))))),
-    fetch: (fetch) => hookedFetch(fetch, before, postRequest && ((request, response) => after(() => postRequest(worker, request, null, response)))),
+    app: (app) => hookedApp(app, before, postRequest && ((exchange) => after(exchange.request, () => postRequest(worker, exchange.request, exchange.environ, responseOf(exchange))))),
+    fetch: (fetch) => hookedFetch(fetch, before, postRequest && ((request, response) => after(request, () => postRequest(worker, request, null, response)))),
     settled: async (limit) => {
       if (pending.size > 0) await Promise.race([Promise.all(pending), system.wait(limit)]);
     },

@@ -1,11 +1,17 @@
 /** The access log of a worker: a line per request, in gunicorn's form or as JSON. */
+import { type Making, makingOf } from "../gateway/environ.ts";
+import { getHeader } from "../gateway/header_list.ts";
 import { plainAddress } from "../gateway/server_info.ts";
-import type { Environ } from "../gateway/types.ts";
-import { type AccessEnd, type AccessLine, compileAccessFormat, compileAccessJson } from "../logging/access.ts";
+import type { Environ, HeaderList } from "../gateway/types.ts";
+import { type AccessEnd, type AccessExchange, type AccessLine, compileAccessFormat, compileAccessJson } from "../logging/access.ts";
 import type { Settings } from "../settings/table.ts";
 import type { LogTarget } from "./process.ts";
 
 export interface RequestLog {
+  /** Whether lines say how long a request took: else nobody need look at a clock. */
+  readonly isTimed: boolean;
+  /** Writes the line of a response that is over. */
+  write(seen: Seen, bytes: number | null): void;
   /**
    * Takes what the line says of the request, which is gone once the Response is out of hand; the result writes the line when the response
    * is over. `since` is when the request came, on the clock of `performance.now()`.
@@ -28,32 +34,34 @@ export interface Seen {
   readonly environ?: Environ;
   readonly platform: unknown;
   readonly status: number;
-  responseHeader(name: string): string | null;
+  /** Of the response; null if there is none. */
+  readonly headers: HeaderList | Headers | null;
 }
 
 export function requestLog(target: LogTarget, settings: Settings, pid: number): RequestLog {
-  const compile = settings.logFormat === "json" ? compileAccessJson : compileAccessFormat;
-  const line: AccessLine = compile(settings.accessLogformat, { pid });
+  const compile = settings.logFormat === "json" || settings.accessLogformat === "json" ? compileAccessJson : compileAccessFormat;
+  const line: AccessLine = compile(settings.accessLogformat, { pid, named: settings.requestId });
   const refused = new WeakSet<Request>();
   let isRefusing = false;
-  return { begin, refuse };
+  return { isTimed: line.isTimed, write, begin, refuse };
+
+  function write(seen: Seen, bytes: number | null): void {
+    if (isRefusing && refused.has(seen.request)) return;
+    target.write(line.whole(new Shown(seen), endOf(bytes, seen.since)));
+  }
 
   function begin(seen: Seen): (bytes: number | null) => void {
     if (isRefusing && refused.has(seen.request)) return nothing;
-    const finish = line({
-      request: seen.request,
-      environ: seen.environ,
-      status: seen.status,
-      responseHeader: (name) => seen.responseHeader(name),
-      get remoteAddr() {
-        return peerOf(seen.request, seen.platform);
-      },
-    });
+    const finish = line(new Shown(seen));
     return (bytes) => target.write(finish(endOf(bytes, seen.since)));
   }
 
+  function endOf(bytes: number | null, since: number): AccessEnd {
+    return { bytes, seconds: line.isTimed ? (performance.now() - since) / 1000 : 0, time: Date.now() };
+  }
+
   function refuse(request: Refused, response: Response, bytes: number): void {
-    begin({ ...request, status: response.status, responseHeader: (name) => response.headers.get(name) })(request.request.method === "HEAD" ? 0 : bytes);
+    write({ ...request, status: response.status, headers: response.headers }, request.request.method === "HEAD" ? 0 : bytes);
     isRefusing = true;
     refused.add(request.request);
   }
@@ -61,8 +69,31 @@ export function requestLog(target: LogTarget, settings: Settings, pid: number): 
 
 function nothing(): void {}
 
-function endOf(bytes: number | null, since: number): AccessEnd {
-  return { bytes, seconds: (performance.now() - since) / 1000, time: Date.now() };
+/** A class, since an object with a getter of its own costs more than all that is read of it. */
+class Shown implements AccessExchange {
+  readonly request: Request;
+  readonly environ: Environ | undefined;
+  readonly status: number;
+  readonly making: Making | null;
+  readonly #seen: Seen;
+
+  constructor(seen: Seen) {
+    this.request = seen.request;
+    this.environ = seen.environ;
+    this.status = seen.status;
+    this.making = seen.environ === undefined ? null : makingOf(seen.environ);
+    this.#seen = seen;
+  }
+
+  get remoteAddr(): string | null {
+    return peerOf(this.request, this.#seen.platform);
+  }
+
+  responseHeader(name: string): string | null {
+    const { headers } = this.#seen;
+    if (headers === null) return null;
+    return headers instanceof Headers ? headers.get(name) : getHeader(headers, name) ?? null;
+  }
 }
 
 /** As Deno's info and Bun's server tell it; null for a unix socket. */

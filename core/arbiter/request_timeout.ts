@@ -5,9 +5,10 @@
  * where the runtime can tell a stream from a body in memory. Its `request.signal` aborts.
  */
 import { markTold } from "../gateway/error.ts";
-import type { FetchHandler } from "../gateway/types.ts";
-import type { Log } from "../logging/record.ts";
+import type { Environ, FetchHandler } from "../gateway/types.ts";
+import type { Fields, Log } from "../logging/record.ts";
 import { timeout } from "../middleware/timeout.ts";
+import { identityFields } from "../tracing/request_identity.ts";
 import type { Application } from "./application.ts";
 import type { Millis, WorkerSystem } from "./process.ts";
 import { requestLine } from "./register.ts";
@@ -20,10 +21,11 @@ export interface RequestTimeoutOptions {
 
 /** The application, within `limit`. */
 export function withRequestTimeout(application: Application, { limit, log, isWhole }: RequestTimeoutOptions): Application {
-  const tell = (request: string) => log("error", "request-timeout", { request, seconds: limit / 1000 });
-  if (application.kind === "fetch") return { ...application, fetch: bounded(application.fetch, { limit, isWhole, tell: (request) => tell(requestLine(request)) }) };
-  const onTimeout = (environ: { readonly REQUEST_METHOD: string; readonly REQUEST_URI: string }, error: Error) => {
-    tell(requestLine({ method: environ.REQUEST_METHOD, url: `http://-${environ.REQUEST_URI}` }));
+  const tell = (request: string, about: Fields) => log("error", "request-timeout", { request, seconds: limit / 1000, ...about });
+  if (application.kind === "fetch") return { ...application, fetch: bounded(application.fetch, { limit, isWhole, tell: (request) => tell(requestLine(request), identityFields(request)) }) };
+  const onTimeout = (environ: Environ, error: Error) => {
+    const { "tsgi.request_id": id, "tsgi.trace": trace } = environ;
+    tell(requestLine({ method: environ.REQUEST_METHOD, url: `http://-${environ.REQUEST_URI}` }), id === undefined ? {} : { request_id: id, trace_id: trace?.traceId });
     markTold(error);
   };
   return { ...application, app: timeout(limit, { onTimeout })(application.app) };

@@ -1,9 +1,7 @@
 /**
  * Carries out what a worker decides, and tells it what happened: loads the application, serves it at the places it is told, and ends.
  */
-import type { LogRing } from "../black_box/log_ring.ts";
-import { createLogger } from "../logging/logger.ts";
-import type { Level, Log } from "../logging/record.ts";
+import type { Log } from "../logging/record.ts";
 import { counted } from "../metrics/log_counts.ts";
 import { measure } from "../metrics/worker_metrics.ts";
 import type { Tracing } from "../otlp/tracing.ts";
@@ -11,13 +9,15 @@ import type { Settings } from "../settings/table.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import { type Application, AppLoadError, loadApplication } from "./application.ts";
 import { createHandler, type Handler, type Handling } from "./handler.ts";
+import { identified } from "./identify.ts";
 import { InFlight } from "./in_flight.ts";
 import { limitations } from "./limitations.ts";
 import type { Served } from "./listener.ts";
 import { ConcurrencyLimit } from "./limit_concurrency.ts";
+import { openLogs } from "./logs.ts";
 import { watchLoop } from "./loop_lag.ts";
 import type { Breakage, Place, ToWorker } from "./message.ts";
-import type { LogTarget, Signal, ThreadPlace, WorkerSystem } from "./process.ts";
+import type { Signal, ThreadPlace, WorkerSystem } from "./process.ts";
 import { requestLog as openRequestLog } from "./request_log.ts";
 import { WORKER_SIGNALS } from "./signals.ts";
 import type { Door, Traffic } from "./traffic.ts";
@@ -236,8 +236,8 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
     if (hooks) await hooks.workerExit();
     await tracing?.close(Math.min(LAST_SPANS, settings.gracefulTimeout * 1000));
     if (metrics) system.send({ type: "measured", report: metrics.report() });
-    errors.close();
     access?.close();
+    errors.close();
     system.exit(code);
   }
 
@@ -308,8 +308,8 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
     const made = classed(createHandler(application!, handling));
     const attended = inFlight.attend(tally === null ? made.handler : tallied(made.handler, tally));
     const guarded = concurrency === null ? attended : concurrency.guard(attended, thread ? { get inFlight() { return thread.gauges.totalInFlight(); } } : traffic, door);
-    const handler = tracing === null ? guarded : tracing.around(guarded, place.address);
-    const options = { ...made, handler, onError: refuse, keepAlive: settings.keepAlive };
+    const traced = tracing === null ? guarded : tracing.around(guarded, place.address);
+    const options = { ...made, handler: identified(traced, settings), onError: refuse, keepAlive: settings.keepAlive };
     const served = descriptor === null
       ? await system.bind(place.address, { ...options, backlog: settings.backlog })
       : await system.adopt(descriptor, options).finally(() => system.closeDescriptor(descriptor));
@@ -425,25 +425,6 @@ async function linted(application: Application, log: Log): Promise<Application> 
   const { lint } = await import("../gateway/lint.ts");
   const onWarning = (code: string, message: string) => log("warning", "lint", { code, text: message });
   return { ...application, app: lint(application.app, { onWarning }) };
-}
-
-export interface Logs {
-  readonly log: Log;
-  readonly errors: LogTarget;
-  readonly access: LogTarget | null;
-  readonly setLevel: (level: Level) => void;
-}
-
-export function openLogs(system: Pick<WorkerSystem, "pid" | "openLog">, { settings, id, slot }: Start, ring: LogRing | null): Logs {
-  const errors = system.openLog(settings.errorLogfile ?? "-", "errors");
-  const access = settings.accessLogfile === null ? null : system.openLog(settings.accessLogfile, "access");
-  let level = settings.logLevel;
-  const write = (line: string) => {
-    ring?.write(line);
-    errors.write(line);
-  };
-  const log = createLogger({ level: () => level, format: settings.logFormat, pid: system.pid, worker: id, workerId: slot, write });
-  return { log, errors, access, setLevel: (to) => (level = to) };
 }
 
 function refuse(): Response {

@@ -47,7 +47,7 @@ To take it back, end the new one instead:
 
 ## Log rotation
 
-Rename the files, then send USR1, or HUP on Deno:
+Rename the files, then send USR1, or run \`tsgi ctl reopen\`, which works on Deno too (as HUP does):
 
     mv access.log access.log.1 && kill -USR1 "$(cat tsgi.pid)"
 

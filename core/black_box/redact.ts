@@ -21,6 +21,5 @@ export function redact(line: string, queries: boolean): string {
 
 /** `GET /a?b=c` without its query. */
 export function withoutQuery(requestLine: string): string {
-  const at = requestLine.search(/[?#]/);
-  return at < 0 ? requestLine : requestLine.slice(0, at);
+  return requestLine.replace(/[?#]\S*/, "");
 }

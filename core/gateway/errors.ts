@@ -8,12 +8,14 @@ import type { ErrorStream } from "./types.ts";
  * that run side by side never tear.
  */
 export class ConsoleErrors implements ErrorStream {
-  readonly #print: (lines: string) => void;
+  readonly #print: (lines: string, request: Request | null) => void;
+  readonly #request: Request | null;
   #line = "";
 
-  /** `print` adds the line end itself, as console.error does. */
-  constructor(print: ((lines: string) => void) | null = null) {
+  /** `print` adds the line end itself, as console.error does; it is told whose the lines are. */
+  constructor(print: ((lines: string, request: Request | null) => void) | null = null, request: Request | null = null) {
     this.#print = print ?? ((lines) => console.error(lines));
+    this.#request = request;
   }
 
   write(text: string): void {
@@ -25,7 +27,7 @@ export class ConsoleErrors implements ErrorStream {
     }
     const lines = this.#line + text.slice(0, end);
     this.#line = text.slice(end + 1);
-    this.#print(lines);
+    this.#print(lines, this.#request);
   }
 
   writelines(lines: Iterable<string>): void {
@@ -36,6 +38,6 @@ export class ConsoleErrors implements ErrorStream {
     if (this.#line === "") return;
     const line = this.#line;
     this.#line = "";
-    this.#print(line);
+    this.#print(line, this.#request);
   }
 }

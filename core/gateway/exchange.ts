@@ -24,6 +24,10 @@ export interface Exchange {
   readonly error: unknown;
   /** The client went before the response was complete. */
   readonly aborted: boolean;
+  /** What the platform passed beside the request. */
+  readonly platform: unknown;
+  /** When it came, on the gateway's clock; 0 if it has none. */
+  readonly since: number;
 }
 
 /** What the requests of one gateway have in common. */
@@ -33,10 +37,11 @@ export interface Gateway {
   /** null means a console of its own for each request. */
   readonly errors: ErrorStream | null;
   /** Where such a console prints; null means console.error. */
-  readonly print: ((lines: string) => void) | null;
+  readonly print: ((lines: string, request: Request | null) => void) | null;
   readonly onError: ((error: unknown, environ: Environ) => void) | null;
   readonly streaming: ((exchange: Exchange, response: Response) => void) | null;
   readonly finished: ((exchange: Exchange) => void) | null;
+  readonly clock: (() => number) | null;
   /** Its Responses go to the native server as they are. */
   readonly isLast: boolean;
   readonly serverInfo: (request: Request, argument: unknown, context: unknown) => ServerInfo;
@@ -82,6 +87,7 @@ export class Call implements Exchange, Scope, StreamOwner {
   /** The Response that the first write() made, before the application returned. */
   early: Response | null = null;
   onEarly: ((response: Response) => void) | null = null;
+  since = 0;
   stream: BodyStream | null = null;
   reader: BodyReader | null = null;
   #streamed = 0;
@@ -124,7 +130,7 @@ export class Call implements Exchange, Scope, StreamOwner {
     });
   }
   get errors(): ErrorStream {
-    return this.gateway.errors ?? (this.#errors ??= new ConsoleErrors(this.gateway.print));
+    return this.gateway.errors ?? (this.#errors ??= new ConsoleErrors(this.gateway.print, this.request));
   }
   get finishers(): ResponseFinished[] {
     return this.#finishers ??= [];
@@ -161,6 +167,9 @@ export class Call implements Exchange, Scope, StreamOwner {
   }
   get headers(): HeaderList | null {
     return this.sentHead?.headers ?? null;
+  }
+  get platform(): unknown {
+    return this.#argument;
   }
   get bytes(): number {
     if (this.payload === null) return this.#streamed;
@@ -222,7 +231,7 @@ export class Call implements Exchange, Scope, StreamOwner {
   warn(text: string): void {
     try {
       // Not through the request's own console: an unfinished line of the application would run into this one.
-      const errors = this.gateway.errors ?? new ConsoleErrors(this.gateway.print);
+      const errors = this.gateway.errors ?? new ConsoleErrors(this.gateway.print, this.request);
       errors.write(`${text}\n`);
       void errors.flush();
     } catch {

@@ -34,13 +34,15 @@ export interface GatewayOptions extends EnvironOptions {
   /** Headers for every answer that does not set them itself. */
   readonly responseHeaders?: HeaderList;
   /** Prints whole lines of `tsgi.errors`, where `errors` is not given; console.error by default. */
-  readonly print?: (lines: string) => void;
+  readonly print?: (lines: string, request: Request | null) => void;
   /** Nobody reads the body of a Response but the native server: what was sent can be thrown away. */
   readonly isLast?: boolean;
   /** Called when a Response with a stream is made, and before it goes to the server: `finished` follows when the stream has ended. */
   readonly streaming?: (exchange: Exchange, response: Response) => void;
   /** Called once for each request when its response is over; before the Response is returned if the body was an Array. */
   readonly finished?: (exchange: Exchange) => void;
+  /** Read when a request comes, for {@linkcode Exchange.since}. */
+  readonly clock?: () => number;
 }
 
 /** A handler for the native servers, and for whatever else passes at most two arguments of its own. Never throws or rejects. */
@@ -63,6 +65,7 @@ export function createGateway(app: App, options: GatewayOptions = {}): GatewayHa
     const { url } = request;
     const pathStart = splitTarget(url, request, mode);
     const call = new Call(gateway, mode, request, pathStart < 0 ? roughStart(url) : pathStart, platform, context);
+    if (gateway.clock !== null) call.since = gateway.clock();
     call.environ = makeEnviron(call);
     if (pathStart < 0) return plain(call, 400, null);
     if (looksFirst) {
@@ -80,8 +83,8 @@ export function createGateway(app: App, options: GatewayOptions = {}): GatewayHa
 }
 
 function settle(options: GatewayOptions): Gateway {
-  const { server, errors = null, print = null, onError = null, streaming = null, finished = null, responseHeaders = [], isLast = false } = options;
-  return { environ: environSettings(options), heads: new Heads(responseHeaders), errors, print, onError, streaming, finished, isLast, serverInfo: serverInfoOf(server) };
+  const { server, errors = null, print = null, onError = null, streaming = null, finished = null, clock = null, responseHeaders = [], isLast = false } = options;
+  return { environ: environSettings(options), heads: new Heads(responseHeaders), errors, print, onError, streaming, finished, clock, isLast, serverInfo: serverInfoOf(server) };
 }
 
 function serverInfoOf(server: GatewayOptions["server"]): Gateway["serverInfo"] {

@@ -37,6 +37,7 @@ interface Waiting {
 }
 
 const NOTHING: ServerInfo = {};
+const COLON = 0x3a;
 const onWorkerd = typeof navigator === "object" && navigator.userAgent === "Cloudflare-Workers";
 
 let lastShape: object | null = null;
@@ -75,7 +76,7 @@ export function layerServerInfo(above: ServerInfo, below: ServerInfo): ServerInf
 
 /** `::ffff:192.0.2.1` is how a socket that takes both families writes an IPv4 peer; nobody means the longer form. */
 export function plainAddress(address: string): string {
-  return /^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(address) ? address.slice(7) : address;
+  return address.charCodeAt(0) === COLON && /^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(address) ? address.slice(7) : address;
 }
 
 class DenoServerInfo implements ServerInfo {

@@ -18,6 +18,7 @@
  */
 
 import type { Metrics } from "../metrics/registry.ts";
+import type { RequestTrace } from "../tracing/request_identity.ts";
 
 /** A piece of a body. A string is sent as UTF-8 (SPEC B-2). */
 export type Chunk = Uint8Array | string;
@@ -154,6 +155,10 @@ export interface TsgiVariables {
   "tsgi.deadline"?: RequestDeadline;
   /** The application's own metrics; present only where a server collects them (SPEC X-11). */
   "tsgi.metrics"?: Metrics;
+  /** What logs call the request; present only where a server names requests (SPEC X-12). */
+  "tsgi.request_id"?: string;
+  /** Its place in a trace, for the requests that are made on its behalf; present where `tsgi.request_id` is. */
+  "tsgi.trace"?: RequestTrace;
   "tsgi.wait_until"?: (promise: PromiseLike<unknown>) => void;
 }
 

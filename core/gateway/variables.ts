@@ -2,6 +2,7 @@
 import { kindOf } from "./error.ts";
 import { fileWrapper } from "./file_wrapper.ts";
 import type { BodyInput } from "./input.ts";
+import { requestIdentity } from "../tracing/request_identity.ts";
 import { decodePath, encodePath } from "./path.ts";
 import { isPlainAuthority, isSameAuthority } from "./target.ts";
 import type { EarlyHints, ErrorStream, ResponseFinished, ServerInfo } from "./types.ts";
@@ -75,6 +76,8 @@ export const MAKERS: ReadonlyMap<string, Maker> = new Map<string, Maker>([
   ["tsgi.response_finished", (scope) => scope.finishers],
   ["tsgi.file_wrapper", () => fileWrapper],
   ["tsgi.early_hints", (scope) => scope.earlyHints],
+  ["tsgi.request_id", (scope) => requestIdentity(scope.request)?.id],
+  ["tsgi.trace", (scope) => requestIdentity(scope.request)?.trace],
   ["tsgi.wait_until", (scope) => scope.info.waitUntil],
 ]);
 

@@ -9,6 +9,7 @@
  * - What is missing is `-`; a header that is there and empty is empty, as in gunicorn.
  * - Nothing throws: environ belongs to the application, which may have put anything there.
  */
+import type { Making } from "../gateway/environ.ts";
 import type { Environ } from "../gateway/types.ts";
 import { type Atom, parseAccessFormat, type Parsed } from "./access_format.ts";
 import {
@@ -23,8 +24,11 @@ import {
   type ReadEnd,
   referer,
   remoteAddr,
+  requestId,
+  spanId,
   target,
   TEXTS,
+  traceId,
   user,
   userAgent,
   type Value,
@@ -32,6 +36,11 @@ import {
 } from "./access_values.ts";
 import { escape } from "./escape.ts";
 import { jsonText } from "./format.ts";
+
+const COMMON = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s';
+
+/** Formats that have a name: Apache's, of which `combined` is gunicorn's default too. `json` is {@linkcode compileAccessJson}. */
+const PRESETS: ReadonlyMap<string, string> = new Map([["common", COMMON], ["combined", `${COMMON} "%(f)s" "%(a)s"`], ["json", ""]]);
 
 /** gunicorn's default format. */
 export const DEFAULT_ACCESS_FORMAT = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"';
@@ -44,6 +53,8 @@ export const DEFAULT_ACCESS_FORMAT = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)
  */
 export interface AccessExchange {
   readonly request: Request;
+  /** What `environ` is made from, if it need not be asked for every key. */
+  readonly making?: Making | null;
   /** A TSGI application's, as the application left it. For a Fetch handler absent: then the request answers. */
   readonly environ?: Environ | undefined;
   readonly status: number;
@@ -64,27 +75,35 @@ export interface AccessEnd {
 }
 
 /** Takes an exchange when its response begins, and gives what writes it as one line, without the line end, when it is over. */
-export type AccessLine = (exchange: AccessExchange) => (end: AccessEnd) => string;
+export interface AccessLine {
+  (exchange: AccessExchange): (end: AccessEnd) => string;
+  /** Both at once, for a response that is over when it begins; cheaper. */
+  readonly whole: (exchange: AccessExchange, end: AccessEnd) => string;
+  /** Whether `seconds` of the end is looked at. */
+  readonly isTimed: boolean;
+}
 
 /** What is constant in a worker. */
 export interface AccessOrigin {
   readonly pid: number;
+  /** Whether requests have an identity, which the JSON form then has fields for. */
+  readonly named?: boolean;
 }
 
 /**
  * What is wrong with a format, one message for each fault; empty where {@linkcode compileAccessFormat} will accept it.
  */
 export function accessFormatProblems(format: string): readonly string[] {
-  return parseAccessFormat(format).problems;
+  return parseAccessFormat(PRESETS.get(format) ?? format).problems;
 }
 
 /**
- * Compiles gunicorn's `%(atom)s` format. Throws SyntaxError with all that {@linkcode accessFormatProblems} finds.
+ * Compiles gunicorn's `%(atom)s` format, or the one that `common` and `combined` name. Throws SyntaxError with all that {@linkcode accessFormatProblems} finds.
  *
  * Atoms: `h` peer address, `l` always `-`, `u` Basic user, `t` local time, `r` request line, `m` method, `U` decoded path,
  * `q` query, `H` protocol, `s` status, `B` and `b` bytes of body, `f` referer, `a` user agent, `T` seconds, `M` milliseconds,
  * `D` microseconds, `L` seconds with six decimals, `p` `<pid>`, `{name}i` request header, `{name}o` response header,
- * `{name}e` environ value. Durations do not wrap at 24 hours, as gunicorn's do.
+ * `{name}e` environ value; and tsgi's own `request_id`, `trace_id`, `span_id`. Durations do not wrap at 24 hours, as gunicorn's do.
  *
  * @example
  * ```ts
@@ -92,18 +111,42 @@ export function accessFormatProblems(format: string): readonly string[] {
  * ```
  */
 export function compileAccessFormat(format: string, { pid }: AccessOrigin): AccessLine {
-  const { pieces, problems } = parseAccessFormat(format);
+  const { pieces, problems } = parseAccessFormat(PRESETS.get(format) ?? format);
   if (problems.length > 0) throw new SyntaxError(problems.join("; "));
   const { begins, ends } = split(pieces, pid);
-  return (exchange) => {
+  const line = (exchange: AccessExchange) => {
     const texts = begins.map((parts) => together(parts, exchange));
-    return (end) => {
+    return (end: AccessEnd) => {
       let line = texts[0]!;
       for (const [index, read] of ends.entries()) line += (read(end) ?? "-") + texts[index + 1]!;
       return line;
     };
   };
+  const flat = begins.flatMap((parts, index): Part[] => (index === 0 ? parts.map(beginning) : [ending(ends[index - 1]!), ...parts.map(beginning)]));
+  const whole = (exchange: AccessExchange, end: AccessEnd) => {
+    try {
+      let text = "";
+      for (let index = 0; index < flat.length; index++) text += flat[index]!(exchange, end);
+      return text;
+    } catch {
+      // Something of the application's threw: the way that goes on behind it.
+      return line(exchange)(end);
+    }
+  };
+  return Object.assign(line, { whole, isTimed: pieces.some((piece) => typeof piece !== "string" && DURATIONS.includes(piece.atom) && piece.name === undefined) });
 }
+
+type Part = (exchange: AccessExchange, end: AccessEnd) => string;
+
+function beginning(part: string | ReadText): Part {
+  return typeof part === "string" ? () => part : part;
+}
+
+function ending(read: ReadEnd): Part {
+  return (_, end) => String(read(end) ?? "-");
+}
+
+const DURATIONS = ["T", "M", "D", "L"];
 
 const NAMED_GROUPS = { i: "request_headers", o: "response_headers", e: "environ" } as const;
 /** In JSON nothing is escaped here: the serialiser does it. */
@@ -120,28 +163,32 @@ const JSON_FIELDS: readonly (readonly [string, Read])[] = [
   ["user_agent", userAgent],
 ];
 
+const NAME_FIELDS: typeof JSON_FIELDS = [["request_id", requestId], ["trace_id", traceId], ["span_id", spanId]];
+
 /**
  * The JSON form: an object with the same fields for every request, null for what is missing. The `{name}i`, `{name}o` and
  * `{name}e` atoms of `format` are added as `request_headers`, `response_headers` and `environ`. Throws as
  * {@linkcode compileAccessFormat} does.
  */
-export function compileAccessJson(format: string, { pid }: AccessOrigin): AccessLine {
-  const { pieces, problems } = parseAccessFormat(format);
+export function compileAccessJson(format: string, { pid, named: isNamed = false }: AccessOrigin): AccessLine {
+  const { pieces, problems } = parseAccessFormat(PRESETS.get(format) ?? format);
   if (problems.length > 0) throw new SyntaxError(problems.join("; "));
   const named = pieces.filter((piece) => typeof piece !== "string" && piece.name !== undefined) as readonly Required<Atom>[];
-  return (exchange) => {
+  const fields = isNamed ? [...JSON_FIELDS, ...NAME_FIELDS] : JSON_FIELDS;
+  const line = (exchange: AccessExchange) => {
     const object: Record<string, unknown> = {};
-    for (const [field, read] of JSON_FIELDS) object[field] = safely(read, exchange, null);
+    for (const [field, read] of fields) object[field] = safely(read, exchange, null);
     for (const { atom, name } of named) {
       const group = NAMED_GROUPS[atom as keyof typeof NAMED_GROUPS];
       object[group] = { ...(object[group] as object | undefined), [name]: safely((one) => NAMED[atom]!(one, name), exchange, null) };
     }
     const begun = jsonText(object).slice(1);
-    return (end) => {
+    return (end: AccessEnd) => {
       const ended = { time: new Date(end.time).toISOString(), event: "request", pid, bytes: end.bytes, seconds: micros(end) / 1e6 };
       return `${JSON.stringify(ended).slice(0, -1)},${begun}`;
     };
   };
+  return Object.assign(line, { whole: (exchange: AccessExchange, end: AccessEnd) => line(exchange)(end), isTimed: true });
 }
 
 type ReadText = (exchange: AccessExchange) => string;
@@ -177,11 +224,15 @@ function reader({ atom, name }: Atom, pid: number): string | ReadText {
   if (atom === "l") return "-";
   if (atom === "p") return `<${pid}>`;
   if (atom === "s") return ({ status }) => String(status);
-  if (atom === "r") return (exchange) => `${word(method(exchange))} ${word(target(exchange))} ${word(protocol(exchange))}`;
+  if (atom === "r") return requestLine;
   const alone = WORDS[atom];
   if (alone !== undefined) return (exchange) => word(alone(exchange));
   const text = TEXTS[atom]!;
   return (exchange) => quoted(text(exchange));
+}
+
+function requestLine(exchange: AccessExchange): string {
+  return `${word(method(exchange))} ${word(target(exchange))} ${word(protocol(exchange))}`;
 }
 
 function quoted(value: Value): string {

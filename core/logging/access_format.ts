@@ -12,8 +12,8 @@ export interface Parsed {
   readonly problems: readonly string[];
 }
 
-/** In gunicorn's order, for messages. */
-const ATOMS = "h l u t r m U q H s B b f a T M D L p".split(" ");
+/** In gunicorn's order, for messages, and then our own. */
+const ATOMS = "h l u t r m U q H s B b f a T M D L p request_id trace_id span_id".split(" ");
 const NUMERIC = "s B b T M D".split(" ");
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 

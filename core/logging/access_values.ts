@@ -1,5 +1,6 @@
 /** What the atoms of the access log read: from environ where there is one, else from the request. */
 import type { AccessEnd, AccessExchange } from "./access.ts";
+import { requestIdentity } from "../tracing/request_identity.ts";
 import { accessLogTime } from "./time.ts";
 
 export type Value = string | number | null | undefined;
@@ -7,7 +8,7 @@ export type Read = (exchange: AccessExchange) => Value;
 export type ReadEnd = (end: AccessEnd) => Value;
 
 /** Foreign text that stands alone in the usual formats. */
-export const WORDS: Readonly<Record<string, Read>> = { h: remoteAddr, u: user, m: method, H: protocol };
+export const WORDS: Readonly<Record<string, Read>> = { h: remoteAddr, u: user, m: method, H: protocol, request_id: requestId, trace_id: traceId, span_id: spanId };
 /** Foreign text that stands between quotes, or at the line's end. */
 export const TEXTS: Readonly<Record<string, Read>> = { U: path, q: query, f: referer, a: userAgent };
 /** What only the end tells: our own text, which needs no escaping. */
@@ -26,21 +27,47 @@ export const NAMED: Readonly<Record<string, (exchange: AccessExchange, name: str
   e: environValue,
 };
 
-export function remoteAddr({ environ, remoteAddr }: AccessExchange): Value {
-  return textOf(environ?.REMOTE_ADDR) ?? remoteAddr;
+export function remoteAddr(exchange: AccessExchange): Value {
+  return isUnread(exchange, "REMOTE_ADDR") ? exchange.remoteAddr : textOf(exchange.environ!.REMOTE_ADDR) ?? exchange.remoteAddr;
 }
 
-export function method({ environ, request }: AccessExchange): Value {
-  return textOf(environ?.REQUEST_METHOD) ?? request.method;
+export function method(exchange: AccessExchange): Value {
+  return isUnread(exchange, "REQUEST_METHOD") ? exchange.request.method : textOf(exchange.environ!.REQUEST_METHOD) ?? exchange.request.method;
 }
 
-/** HTTP/1.1 for a Fetch handler: no such runtime tells (SPEC E-14). */
-export function protocol({ environ }: AccessExchange): Value {
-  return environ === undefined ? "HTTP/1.1" : textOf(environ.SERVER_PROTOCOL);
+/** As of request_identity.ts: missing where requests are given none. */
+export function requestId({ request }: AccessExchange): Value {
+  return requestIdentity(request)?.id;
 }
+
+export function traceId({ request }: AccessExchange): Value {
+  return requestIdentity(request)?.trace.traceId;
+}
+
+export function spanId({ request }: AccessExchange): Value {
+  return requestIdentity(request)?.trace.spanId;
+}
+
+/** Whether the application has not seen the value, so that the request has the same. */
+function isUnread({ environ, making }: AccessExchange, key: string): boolean {
+  return environ === undefined || (making !== undefined && making !== null && making.own[key] === undefined);
+}
+
+/** HTTP/1.1 where the application says nothing else: no such runtime tells (SPEC E-14). */
+export function protocol(exchange: AccessExchange): Value {
+  return isUnread(exchange, "SERVER_PROTOCOL") ? "HTTP/1.1" : textOf(exchange.environ!.SERVER_PROTOCOL);
+}
+
+/** One that REQUEST_URI is equal to. */
+const PLAIN_URI = /^\/[\x21\x22\x24-\x7e]*$/;
 
 /** The path and query as received, so far as the runtime shows it (SPEC E-17). */
-export function target({ environ, request }: AccessExchange): Value {
+export function target(exchange: AccessExchange): Value {
+  const { environ, request, making } = exchange;
+  if (making && isUnread(exchange, "RAW_URI") && isUnread(exchange, "REQUEST_URI")) {
+    const uri = request.url.slice(making.scope.pathStart);
+    if (uri === "/" || PLAIN_URI.test(uri)) return uri;
+  }
   return environ === undefined ? urlTarget(request.url) : textOf(environ.RAW_URI) ?? textOf(environ.REQUEST_URI);
 }
 
@@ -79,8 +106,9 @@ export function userAgent(exchange: AccessExchange): Value {
   return requestHeader(exchange, "user-agent", "HTTP_USER_AGENT");
 }
 
-function requestHeader({ environ, request }: AccessExchange, name: string, key: `HTTP_${string}`): Value {
-  return environ === undefined ? request.headers.get(name) : textOf(environ[key]);
+function requestHeader(exchange: AccessExchange, name: string, key: `HTTP_${string}`): Value {
+  const { environ, request } = exchange;
+  return environ === undefined || isUnread(exchange, key) ? request.headers.get(name) : textOf(environ[key]);
 }
 
 /** gunicorn lowers the names of environ, so both spellings are understood. Only text, numbers and booleans are written. */

@@ -5,6 +5,7 @@
  * Rules:
  *
  * - A sentence is one line whatever its fields contain.
+ * - A field `request_id` stands behind the sentence, in brackets.
  * - Fields `stack` and `detail` follow in text form on lines of their own, each indented, so that none can begin like a record.
  * - In JSON the record's own names win: a field that is called like one of them is written as `field_NAME`. The process in question
  *   (`pid` of a worker that the arbiter murdered) is not the process that writes.
@@ -33,13 +34,23 @@ export function formatLine(record: LogRecord, origin: LineOrigin, format: LogFor
   return format === "json" ? jsonLine(record, origin) : textLine(record, origin);
 }
 
+/** One record without what syslog has in fields of its own. */
+export function formatMessage(record: LogRecord, origin: LineOrigin, format: LogFormat): string {
+  return format === "json" ? jsonLine(record, origin) : textMessage(record);
+}
+
 const DETAILS = ["stack", "detail"] as const;
 /** The longest stack in code units, and the most lines of it. */
 const DETAIL_LIMIT = 65_536;
 const DETAIL_LINES = 200;
 
 function textLine(record: LogRecord, { time, pid }: LineOrigin): string {
-  let text = `${errorLogTime(time.getTime())} [${pid}] [${record.level.toUpperCase()}] ${escape(sentence(record), "text")}`;
+  return `${errorLogTime(time.getTime())} [${pid}] [${record.level.toUpperCase()}] ${textMessage(record)}`;
+}
+
+function textMessage(record: LogRecord): string {
+  const { request_id: id } = record.fields;
+  let text = escape(sentence(record), "text") + (typeof id === "string" ? ` (request ${escape(id, "text")})` : "");
   for (const name of DETAILS) {
     const detail = record.fields[name];
     if (typeof detail === "string" && detail !== "") text += indented(detail);

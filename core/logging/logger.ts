@@ -1,5 +1,5 @@
 /** Makes a {@linkcode Log} that writes lines: filters by level, formats, and hands each on. */
-import { formatLine, type LogFormat } from "./format.ts";
+import { formatLine, formatMessage, type LogFormat } from "./format.ts";
 import { type Level, LEVELS, type Log } from "./record.ts";
 
 export interface LoggerOptions {
@@ -13,6 +13,8 @@ export interface LoggerOptions {
   readonly workerId?: number;
   /** Takes one record, without the line end. Must not throw. */
   readonly write: (line: string) => void;
+  /** Takes it once more as syslog wants it: what says the time and the level otherwise is left out of text. */
+  readonly syslog?: (level: Level, text: string) => void;
   readonly time?: () => Date;
 }
 
@@ -26,12 +28,15 @@ export interface LoggerOptions {
  * ```
  */
 export function createLogger(options: LoggerOptions): Log {
-  const { format, pid, write, time = () => new Date() } = options;
+  const { format, pid, write, syslog, time = () => new Date() } = options;
   const { level: threshold, worker, workerId } = options;
   const quietest = typeof threshold === "function" ? threshold : () => threshold;
   const who = { ...(worker === undefined ? {} : { worker }), ...(workerId === undefined ? {} : { workerId }) };
   return (level, event, fields = {}) => {
     if (LEVELS.indexOf(level) < LEVELS.indexOf(quietest())) return;
-    write(formatLine({ level, event, fields }, { time: time(), pid, ...who }, format));
+    const record = { level, event, fields };
+    const origin = { time: time(), pid, ...who };
+    write(formatLine(record, origin, format));
+    syslog?.(level, formatMessage(record, origin, format));
   };
 }

@@ -71,6 +71,9 @@ export const MESSAGES = {
   "hook-late": (f) => `Hook ${f.hook} did not finish within ${seconds(f.seconds)}, it is not waited for any longer`,
   hook: (f) => `${f.text}`,
   "pidfile-failed": (f) => `Cannot move the pid file, the old one stays: ${f.reason}`,
+  "log-lost": (f) => `${f.reason}`,
+  "syslog-away": (f) => `Cannot reach syslog at ${f.address} (${f.reason}): lines wait for it`,
+  "syslog-back": (f) => `Syslog at ${f.address} is back; lines lost: ${f.lost}`,
   "log-failed": (f) => `Cannot move the error log, the old one stays in use: ${f.reason}`,
   // a worker, in gunicorn's words
   booting: (f) => `Booting worker with pid: ${f.pid}`,

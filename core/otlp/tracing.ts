@@ -12,6 +12,7 @@ import { pathStart } from "../arbiter/register.ts";
 import { peerOf } from "../arbiter/request_log.ts";
 import type { Log } from "../logging/record.ts";
 import type { Settings } from "../settings/table.ts";
+import { keepTrace, parentOf, requestIdentity } from "../tracing/request_identity.ts";
 import { newSpanId, newTraceId, parseTraceparent } from "../tracing/traceparent.ts";
 import { VERSION } from "../version.ts";
 import { carryOut, type OpenTelemetryApi, type TracingHost, within } from "./api.ts";
@@ -111,16 +112,18 @@ export class Tracing {
 
   #begin(request: Request, platform: unknown, server: Attributes): Span {
     const { headers, method } = request;
-    const parent = parseTraceparent(headers.get("traceparent"));
-    const traceId = parent?.traceId ?? newTraceId();
+    const known = requestIdentity(request)?.trace ?? null;
+    const parent = known === null ? parseTraceparent(headers.get("traceparent")) : parentOf(known);
+    const traceId = known?.traceId ?? parent?.traceId ?? newTraceId();
     const isSampled = this.#otlp.sampler(traceId, parent);
+    if (known !== null) keepTrace(known, isSampled);
     const isKnown = METHODS.has(method);
     return new Span({
       name: isKnown ? method : "HTTP",
       kind: KIND.server,
-      trace: { traceId, spanId: newSpanId(), isSampled },
+      trace: { traceId, spanId: known?.spanId ?? newSpanId(), isSampled },
       parent: parent?.spanId ?? null,
-      state: parent === null ? null : headers.get("tracestate"),
+      state: known !== null ? known.tracestate : parent === null ? null : headers.get("tracestate"),
       start: now(),
       scope: "tsgi",
       attributes: isSampled ? { ...attributesOf(request, platform), ...(isKnown ? {} : { "http.request.method": "_OTHER", "http.request.method_original": method }), ...server } : {},

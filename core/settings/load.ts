@@ -1,5 +1,6 @@
 /** Puts the settings together, at start and again on every reload. */
 import { accessFormatProblems } from "../logging/access.ts";
+import { parseSyslogAddress } from "../logging/syslog.ts";
 import { type Command, type CommandLine, parseCommandArgs, parseCommandLine, type ParseArgs } from "./command_line.ts";
 import { CONFIG_FILES, configPath, type ConfigReader, type ConfigSource, readConfig } from "./config_file.ts";
 import { type Env, fromEnvironment } from "./environment.ts";
@@ -75,6 +76,15 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
   for (const message of accessFormatProblems(settings.accessLogformat)) {
     problems.push({ label: resolved.sources.accessLogformat, kind: "value", message: `Cannot use ${resolved.sources.accessLogformat}: ${message}` });
   }
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(settings.requestIdHeader)) {
+    const label = resolved.sources.requestIdHeader;
+    problems.push({ label, kind: "value", message: `Cannot use ${label}: expected the name of a header, got ${showWritten(settings.requestIdHeader)}` });
+  }
+  if (settings.requestIdResponse && !settings.requestId) {
+    const label = resolved.sources.requestIdResponse;
+    problems.push({ label, kind: "value", message: `Cannot use ${label}: requests have no ids, add --request-id` });
+  }
+  problems.push(...syslogProblems(settings.logSyslogTo, resolved.sources.logSyslogTo));
   for (const path of settings.reload ? settings.reloadExtraFile.filter((text) => !isGlob(text)) : []) {
     if (!reader.exists(absolute(settings.chdir, path))) problems.push(noExtraFile(absolute(settings.chdir, path), resolved.sources.reloadExtraFile));
   }
@@ -206,6 +216,15 @@ function trustProblems(items: readonly string[], label: string): Problem[] {
       return [{ label, kind: "value", message: `Cannot use ${label}: ${(error as SyntaxError).message}, got ${showWritten(item)}` }];
     }
   });
+}
+
+function syslogProblems(address: string, label: string): Problem[] {
+  try {
+    parseSyslogAddress(address);
+    return [];
+  } catch (error) {
+    return [{ label, kind: "value", message: `Cannot use ${label}: ${(error as SyntaxError).message}, got ${showWritten(address)}` }];
+  }
 }
 
 function warmupProblems(items: readonly string[], label: string): Problem[] {

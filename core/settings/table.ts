@@ -7,6 +7,7 @@
  */
 import type { Address } from "../arbiter/listener.ts";
 import { LEVELS } from "../logging/record.ts";
+import { FACILITY_NAMES, SYSLOG_FORMATS } from "../logging/syslog_names.ts";
 
 /** The headings of `--help` and SETTINGS.md, in their order. */
 export const SECTIONS = {
@@ -384,11 +385,14 @@ export const TABLE = {
   },
   accessLogfile: {
     kind: "text", default: null, section: "logging", applies: "reload", metavar: "FILE", shown: "off",
-    doc: "File that gets one line per answered request, or - for standard output. Without it nothing is logged per request, which is fastest.",
+    doc: "File that gets one line per answered request, or - for standard output. Without it, and without log-syslog, nothing is logged per request, which is fastest.",
   },
   accessLogformat: {
     kind: "text", default: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"', section: "logging", applies: "reload",
-    doc: "Form of an access log line, in gunicorn's atoms. An atom without a value is written as -.",
+    alias: "access-log-format",
+    doc:
+      "Form of an access log line: common or combined as Apache writes them, json for an object a line, or gunicorn's atoms. An atom without a " +
+      "value is written as -. Besides gunicorn's there are, with request-id, %(request_id)s, %(trace_id)s and %(span_id)s.",
   },
   errorLogfile: {
     kind: "text", default: "-", section: "logging", applies: "reload", alias: "log-file", metavar: "FILE",
@@ -443,6 +447,46 @@ export const TABLE = {
   statsdCompat: {
     kind: "choice", choices: ["gunicorn"], default: null, section: "logging", applies: "reload", shown: "none",
     doc: "With gunicorn, the StatsD metrics that gunicorn has are called as it calls them, gunicorn.requests and so on, so that its dashboards go on working.",
+  },
+  requestId: {
+    kind: "boolean", default: false, section: "logging", applies: "reload",
+    doc:
+      "Gives every request an id and a place in a trace, in tsgi.request_id and tsgi.trace for the application and in every log line about the " +
+      "request. What a proxy of forwarded-allow-ips says in request-id-header and traceparent is taken if it is well-formed; else both are made.",
+  },
+  requestIdHeader: {
+    kind: "text", default: "X-Request-ID", section: "logging", applies: "reload", metavar: "NAME",
+    doc: "Header that brings the id of a request, 1 to 128 letters, digits and -_.~:+/=@, and with request-id-response takes it back.",
+  },
+  requestIdResponse: {
+    kind: "boolean", default: false, section: "logging", applies: "reload",
+    doc: "Sends a request's id back in request-id-header, unless the application sets that header itself. It takes request-id too.",
+  },
+  disableRedirectAccessToSyslog: {
+    kind: "boolean", default: false, section: "logging", applies: "reload",
+    doc: "Keeps the access log out of syslog, which otherwise gets it with log-syslog even where no access-logfile is named.",
+  },
+  logSyslog: {
+    kind: "boolean", default: false, section: "logging", applies: "reload",
+    doc:
+      "Sends both logs to syslog too, each process by itself; error-logfile and access-logfile are written besides. While the receiver is away, lines " +
+      "wait in 1 MiB a process, and what does not fit is lost and counted. Linux only.",
+  },
+  logSyslogTo: {
+    kind: "text", default: "udp://localhost:514", section: "logging", applies: "reload", metavar: "ADDRESS",
+    doc: "Where syslog listens: udp://HOST:PORT, tcp://HOST:PORT or unix://PATH such as unix:///dev/log, with #dgram or #stream behind it to say which it is.",
+  },
+  logSyslogPrefix: {
+    kind: "text", default: null, section: "logging", applies: "reload", shown: "the name, else the application as given",
+    doc: "What follows tsgi. in the program name that syslog shows: with web it is tsgi.web.error and tsgi.web.access. Characters that cannot stand there become dots.",
+  },
+  logSyslogFacility: {
+    kind: "choice", choices: FACILITY_NAMES, default: "user", section: "logging", applies: "reload", metavar: "FACILITY",
+    doc: "Facility of the lines in syslog, by which it sorts them into files: auth, authpriv, cron, daemon, ftp, kern, lpr, mail, news, security, syslog, user, uucp, or local0 to local7.",
+  },
+  logSyslogFormat: {
+    kind: "choice", choices: SYSLOG_FORMATS, default: "gunicorn", section: "logging", applies: "reload",
+    doc: "Form of a message in syslog: gunicorn is priority, program name and text, which everything understands, /dev/log too; rfc5424 has time, host and process as fields.",
   },
   name: {
     kind: "text", default: null, section: "naming", short: "n", applies: "reload", shown: "the application as given",

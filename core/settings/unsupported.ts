@@ -83,6 +83,11 @@ export const UNSUPPORTED: readonly Unsupported[] = [
     instead: "take --log-level, --log-format, --error-logfile and --access-logfile",
   },
   {
+    names: ["logger_class"], flags: ["--logger-class"],
+    because: "lines are written by the server alone, so that nothing an application logs can hold it up or forge one",
+    instead: "take --log-format json and --access-logformat, or --log-syslog to a program of your own",
+  },
+  {
     names: ["ssl_version", "suppress_ragged_eofs", "do_handshake_on_connect"], flags: ["--ssl-version", "--suppress-ragged-eofs", "--do-handshake-on-connect"],
     because: "it is an option of Python's ssl module",
     instead: "leave it out",

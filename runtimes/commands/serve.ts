@@ -28,7 +28,7 @@ import { ignoreUsr1 } from "../debugger.ts";
 import { configReader } from "../files.ts";
 import { COMMANDS } from "../main.ts";
 import { findInheritance, type Inheritance } from "../inheritance.ts";
-import { type LogFile, openLogFile } from "../log_file.ts";
+import { alsoOnStandardError, type LogFile, openLogFile } from "../log_file.ts";
 import { oomKills } from "../out_of_memory.ts";
 import { Reporters } from "../reporters.ts";
 import { createPidfile, type Pidfile } from "../pidfile.ts";
@@ -36,6 +36,7 @@ import { openFilesNote, openFilesObjections } from "../open_files.ts";
 import { arbiterSystem, wait } from "../process.ts";
 import { type Starter, writeStatus } from "../status.ts";
 import { upgradeIn } from "../upgrade.ts";
+import { arbiterSyslog, type ArbiterSyslog, syslogObjections } from "../arbiter_syslog.ts";
 import { giveLog, identityOf, logFiles, objections } from "../users.ts";
 import { watch } from "../watch.ts";
 
@@ -62,7 +63,12 @@ export async function run(argv: readonly string[]): Promise<number> {
     runtime: runtime.name,
     reader: configReader,
     parseArgs: parseArgs as LoadOptions["parseArgs"],
-    objections: (settings) => [...objections(settings), ...insideObjections(settings), ...openFilesObjections({ settings, workers: workerCount(settings, cpuCount()) })],
+    objections: (settings) => [
+      ...objections(settings),
+      ...insideObjections(settings),
+      ...openFilesObjections({ settings, workers: workerCount(settings, cpuCount()) }),
+      ...syslogObjections(settings),
+    ],
     ...(inside() === null ? {} : { inside: inside()! }),
   };
   return await command(options, starter, inheritance);
@@ -96,7 +102,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   const classes = new WeakMap<Settings, Loaded["workerClass"]>([[settings, loaded.workerClass]]);
   process.chdir(settings.chdir);
   giveLogs(settings);
-  let file = openErrorLog(settings);
+  let file = openErrorLog(settings, told);
   if (file.problem !== null) return complain(starter, `\nError: ${file.problem}\n`);
   /** As in gunicorn, what has a name is called `.2` until the arbiter before has gone. */
   let suffix = inheritance ? ".2" : "";
@@ -111,12 +117,13 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   process.on("exit", () => pidfile?.remove());
   /** Asked for over the control socket; null for the settings' own. */
   let level: Level | null = null;
+  let syslog: ArbiterSyslog | null = arbiterSyslog(settings, (...record) => write(...record));
   let write = logTo(settings);
   // What keeps a daemon from serving is told twice: nobody sees its log yet.
-  const told = starter && createLogger({ level: "error", format: "text", pid: process.pid, write: (line) => starter.complain(`${line}\n`) });
+  const starting = starter && createLogger({ level: "error", format: "text", pid: process.pid, write: (line) => starter.complain(`${line}\n`) });
   const log: Log = (...record) => {
     write(...record);
-    told?.(...record);
+    starting?.(...record);
   };
   const reporters = new Reporters(log, (s) => surroundings(options, s, 0, variables.get(s) ?? {}).env);
   let keeping: Promise<unknown> = Promise.resolve();
@@ -160,6 +167,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   isOver = true;
   (await control)?.close();
   await Promise.all([keeping, reporters.close()]);
+  syslog?.close();
   file.close();
   pidfile?.remove();
   return code;
@@ -223,7 +231,10 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     movePidfile(now);
     const path = errorLogPath(now);
     if (path !== file.path) moveErrorLog(now);
+    const before = syslog;
+    syslog = arbiterSyslog(now, (...record) => write(...record));
     write = logTo(now);
+    before?.close();
   }
 
   /** The arbiter before has gone, and its names with it. */
@@ -249,8 +260,13 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     }
   }
 
+  /** Of the error log itself. */
+  function told(reason: string): void {
+    write("error", "log-lost", { reason });
+  }
+
   function moveErrorLog(now: Settings): void {
-    const next = openErrorLog(now);
+    const next = openErrorLog(now, told);
     if (next.problem !== null) {
       log("error", "log-failed", { reason: next.problem });
       return next.close();
@@ -260,7 +276,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   }
 
   function logTo({ logLevel, logFormat }: Settings): Log {
-    return createLogger({ level: level ?? logLevel, format: logFormat, pid: process.pid, write: (line) => file.write(line) });
+    return createLogger({ level: level ?? logLevel, format: logFormat, pid: process.pid, write: (line) => file.write(line), ...(syslog === null ? {} : { syslog: syslog.write }) });
   }
 }
 
@@ -282,9 +298,9 @@ function complain(starter: Starter | null, text: string): number {
   return 1;
 }
 
-function openErrorLog(settings: Settings): LogFile & { readonly path: string } {
+function openErrorLog(settings: Settings, told: (reason: string) => void): LogFile & { readonly path: string } {
   const path = errorLogPath(settings);
-  return Object.assign(openLogFile(path, { standard: 2 }), { path });
+  return Object.assign(openLogFile(path, { standard: 2, warn: alsoOnStandardError(told) }), { path });
 }
 
 function errorLogPath({ errorLogfile, chdir }: Settings): string {

@@ -224,7 +224,7 @@ test("compileAccessFormat() understands %% and text around the atoms", () => {
 test("accessFormatProblems() reports every fault with its place", () => {
   assert.deepEqual(accessFormatProblems(DEFAULT_ACCESS_FORMAT), []);
   assert.deepEqual(accessFormatProblems("%(x)s %(h)s %(s) %d %({a b}i)s %(h)d %({}e)s"), [
-    "Cannot read access log format at position 1: unknown atom %(x)s, known are h l u t r m U q H s B b f a T M D L p {name}i {name}o {name}e",
+    "Cannot read access log format at position 1: unknown atom %(x)s, known are h l u t r m U q H s B b f a T M D L p request_id trace_id span_id {name}i {name}o {name}e",
     'Cannot read access log format at position 13: %(s) needs its "s": %(s)s',
     'Cannot read access log format at position 18: "%" begins an atom like %(h)s, write "%%" for a percent sign',
     'Cannot read access log format at position 21: "a b" is not a header name',

@@ -19,6 +19,7 @@ test("resolve() of nothing gives gunicorn's defaults", () => {
     name: null, requestTimeout: 0, slowRequest: 0, loopLag: 0, limitConcurrency: 0, watchdog: true, metrics: true, threads: 1, threadTimeout: 0,
     warmup: [], preflight: true, canary: 0, canaryErrors: 5, reloadStrategy: "surge", maxSurge: 1, maxWorkers: 0, forwarderHeaders: [],
     statsdHost: null, statsdPrefix: null, dogstatsdTags: [], statsdCompat: null, blackBox: null, blackBoxQueries: false, otlpEndpoint: null, otlpSampleRatio: null,
+    requestId: false, requestIdHeader: "X-Request-ID", requestIdResponse: false, disableRedirectAccessToSyslog: false, logSyslog: false, logSyslogTo: "udp://localhost:514", logSyslogPrefix: null, logSyslogFacility: "user", logSyslogFormat: "gunicorn",
     secureSchemeHeaders: { "X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on" },
   };
   assert.deepEqual(settings, expected);
