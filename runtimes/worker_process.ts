@@ -1,9 +1,10 @@
-/** The worker's side of the process port, over node:process, which Deno and Bun share. */
+/** The worker's side of the process port, over node:process, which the runtimes share. */
 import process from "node:process";
 import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
 import type { WorkerSystem } from "../core/arbiter/process.ts";
 import { adopt, bindReusePort, selfTest } from "./adoption.ts";
 import { closeDescriptor, takeDescriptors } from "./descriptor_channel.ts";
+import { inheritedDescriptors } from "./inherited.ts";
 import { loader } from "./loader.ts";
 import { openLogFile } from "./log_file.ts";
 import { CHANNEL_DESCRIPTOR, every, type LastWord, now, onSignal, wait } from "./process.ts";
@@ -14,6 +15,7 @@ import { takeRegister } from "./shared_memory.ts";
 const LAST_WORDS = 200;
 
 export function workerSystem(runtime: Runtime): WorkerSystem {
+  const inherited = inheritedDescriptors();
   return {
     pid: process.pid,
     now,
@@ -29,19 +31,20 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
       process.on("unhandledRejection", (error) => run("rejection", error));
     },
     send,
-    takeDescriptors: (count) => takeDescriptors(CHANNEL_DESCRIPTOR, count),
-    takeRegister: () => takeRegister(CHANNEL_DESCRIPTOR),
+    takeDescriptors: (count) => inherited?.splice(0, count) ?? takeDescriptors(CHANNEL_DESCRIPTOR, count),
+    takeRegister: () => (inherited === null ? takeRegister(CHANNEL_DESCRIPTOR) : null),
     adopt: (descriptor, options) => adopt(runtime, descriptor, options),
     bind: (address, options) => bindReusePort(runtime, address, options),
     selfTest: () => selfTest(runtime),
     loader,
     memory: () => process.memoryUsage().rss,
     configReader: async () => (await import("./files.ts")).configReader,
-    closeDescriptor,
+    closeDescriptor: runtime.native ? () => {} : closeDescriptor, // There, it is the server's own.
     openLog: (target, kind) => openLogFile(target, kind === "access" ? { standard: 1, batched: true } : { standard: 2 }),
     rawUrls: runtime.rawUrls,
     isWhole: (response) => runtime.isWhole(response),
     checkHeaders: runtime.checkHeaders,
+    ...(runtime.Response ? { Response: runtime.Response } : {}),
     exit,
   };
 

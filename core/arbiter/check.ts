@@ -16,6 +16,7 @@ export async function check(system: ArbiterSystem, settings: Settings, surroundi
       runtime: settings.runtime,
       ...surroundings,
       watchdog: false,
+      descriptors: () => [],
       onMessage: (message) => {
         if (message.type === "hello") child.send({ type: "start", id: 1, slot: 0, generation: 1, settings: quiet, multiprocess: false });
         if (message.type !== "ready") return;

@@ -223,6 +223,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         runtime: settings.runtime,
         ...options.surroundings(settings, slot),
         watchdog: settings.watchdog,
+        descriptors: () => generations.of(generation).held.map((h) => h.descriptor(slot)).filter((fd) => fd !== null),
         onMessage: (message) => {
           if (message.type === "hello") child.send({ type: "start", id, slot, generation, settings, multiprocess, ...order, ...breakageFor(generation) });
           else hear(id, message);
@@ -330,6 +331,9 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       { name: "onReload", args: [] },
     ]);
     if (reason !== null) return tell({ type: "refused", reason, at: system.now() });
+    if (found.settings.runtime === "node" && generations.of(state.generation).held.some((h) => h.mode === "slots")) {
+      return tell({ type: "refused", reason: "--runtime node needs sockets of another kind: stop the server and start it again", at: system.now() });
+    }
     if (found.pending.length > 0) log("warning", "needs-restart", { settings: found.pending.join(", ") });
     const held = await rebind(found.settings);
     if (held === null) return tell({ type: "refused", reason: "an address could not be bound", at: system.now() });
@@ -367,9 +371,9 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   }
 }
 
-/** Sync workers share one socket, so that an idle one takes what a busy one cannot. */
+/** Sync workers share one socket, so that an idle one takes what a busy one cannot. Workers on Node can be handed no socket to cover. */
 function holdMode(settings: Settings): "adopt" | "shared" {
-  return settings.workerClass === "sync" ? "shared" : "adopt";
+  return settings.workerClass === "sync" || settings.runtime === "node" ? "shared" : "adopt";
 }
 
 /** Who may connect to a unix socket. */

@@ -37,6 +37,7 @@ export interface Gateway {
   readonly onError: ((error: unknown, environ: Environ) => void) | null;
   readonly streaming: ((exchange: Exchange, response: Response) => void) | null;
   readonly finished: ((exchange: Exchange) => void) | null;
+  readonly Response: typeof Response;
   readonly serverInfo: (request: Request, argument: unknown, context: unknown) => ServerInfo;
 }
 
