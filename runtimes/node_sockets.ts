@@ -107,7 +107,7 @@ function inherited(fd: number, { backlog }: HoldOptions): Held {
   if (unix !== null && unix.path === "") throw refuse("that socket is not bound to an address");
   let handle: Handle | number;
   try {
-    handle = createHandle(null, -1, -1, fd);
+    handle = createHandle(null, 0, -1, fd);
   } catch {
     throw refuse("that socket is not a stream socket");
   }

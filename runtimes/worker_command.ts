@@ -34,8 +34,8 @@ const BUN_FLAGS = ["--no-env-file", "--config=/dev/null", "--no-install"];
 /** `--unstable-net` is for binding beside others; without `--unstable-no-legacy-abort`, a request's signal fires after every answer. */
 const DENO_FLAGS = ["run", "-A", "--no-prompt", "--unstable-net", "--unstable-no-legacy-abort"];
 
-/** USR1 would open a debugger that everybody on this machine may use. */
-const NODE_FLAGS = ["--disable-sigusr1"];
+/** USR1 would open a debugger that everybody on this machine may use. What a module is, Node sees by itself, with a warning for each. */
+const NODE_FLAGS = ["--disable-sigusr1", "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON"];
 
 /**
  * Deno looks for its configuration beside the main module, which is tsgi's own: the application's import map would be ignored. With a
