@@ -81,8 +81,9 @@ async function listen(where: Where, options: ServeOptions): Promise<Server> {
 /** What node:http calls for each request. */
 function receiver({ handler, onError, lightRequests = false }: ServeOptions): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
   return (incoming, outgoing) => {
+    if (refused.has(incoming.socket)) return;
     const request = requestOf(incoming, outgoing, lightRequests);
-    if (request === null) return refuse(outgoing);
+    if (request === null) return refuse(incoming, outgoing);
     const answer = attempt(() => handler(request, new Platform(incoming, outgoing)));
     if (answer instanceof Response) return send(incoming, outgoing, answer);
     answer.then((response) => send(incoming, outgoing, response), (error: unknown) => send(incoming, outgoing, onError(error)));
@@ -99,7 +100,8 @@ function receiver({ handler, onError, lightRequests = false }: ServeOptions): (i
 
 function requestOf(incoming: IncomingMessage, outgoing: ServerResponse, isLight: boolean): Request | null {
   const url = urlOf(incoming, NO_HOST);
-  if (url === null) return null;
+  // There are no chunks in HTTP/1.0: somebody in front may see the end of this request elsewhere.
+  if (url === null || (incoming.httpVersion === "1.0" && incoming.headers["transfer-encoding"] !== undefined)) return null;
   if (isLight) return new NodeRequest(url, incoming, outgoing) as unknown as Request;
   try {
     return realRequest(url, incoming, outgoing);
@@ -108,7 +110,11 @@ function requestOf(incoming: IncomingMessage, outgoing: ServerResponse, isLight:
   }
 }
 
-function refuse(outgoing: ServerResponse): void {
+/** Connections on which nothing more is served: what else has come on them was read already. */
+const refused = new WeakSet<object>();
+
+function refuse(incoming: IncomingMessage, outgoing: ServerResponse): void {
+  refused.add(incoming.socket);
   outgoing.writeHead(400, ["Content-Type", "text/plain; charset=utf-8", "Content-Length", "11", "Connection", "close"]).end("Bad Request");
 }
 

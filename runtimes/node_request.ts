@@ -34,7 +34,7 @@ export class NodeRequest {
     return this.#headers ??= new RawHeaders(this.#incoming.rawHeaders);
   }
   get body(): ReadableStream<Uint8Array> | null {
-    return this.#body === undefined ? (this.#body = bodyOf(this.#incoming)) : this.#body;
+    return this.#body === undefined ? (this.#body = bodyOf(this.#incoming, this.#outgoing)) : this.#body;
   }
   get signal(): AbortSignal {
     return this.#signal ??= goneSignal(this.#outgoing);
@@ -48,7 +48,7 @@ export class NodeRequest {
 /** The platform's own Request. Throws for what no Request can express: the method CONNECT or TRACE, a Host that makes no URL. */
 export function realRequest(url: string, incoming: IncomingMessage, outgoing: ServerResponse): Request {
   const method = incoming.method!;
-  const body = method === "GET" || method === "HEAD" ? null : bodyOf(incoming);
+  const body = method === "GET" || method === "HEAD" ? null : bodyOf(incoming, outgoing);
   const headers = [...pairs(incoming.rawHeaders)];
   const init = { method, headers, signal: goneSignal(outgoing), ...(body === null ? {} : { body, duplex: "half" }) };
   const request = new Request(url, init as RequestInit);
@@ -138,34 +138,44 @@ function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || (headers["content-length"] !== undefined && headers["content-length"] !== "0");
 }
 
-function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> | null {
-  return hasBody(incoming) ? stream(incoming) : null;
+function bodyOf(incoming: IncomingMessage, outgoing: ServerResponse): ReadableStream<Uint8Array> | null {
+  return hasBody(incoming) ? stream(incoming, outgoing) : null;
 }
 
-/** Asks the client for no more than is read: one chunk for each time that somebody wants one. */
-function stream(incoming: IncomingMessage): ReadableStream<Uint8Array> {
-  let isOver = false;
+/**
+ * Asks the client for no more than is read: one chunk for each time that somebody wants one. Node throws away what nobody has begun to
+ * read when the response is over; of what was begun, we throw away the rest, for the connection serves more requests.
+ */
+function stream(incoming: IncomingMessage, outgoing: ServerResponse): ReadableStream<Uint8Array> {
+  let phase: "untouched" | "open" | "over" = "untouched";
+  function end(run: () => void): void {
+    if (phase !== "over") run();
+    phase = "over";
+  }
+  function begin(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    phase = "open";
+    listen(incoming, {
+      data: (chunk) => {
+        if (phase === "over") return;
+        incoming.pause();
+        controller.enqueue(new Uint8Array(chunk.buffer as ArrayBuffer, chunk.byteOffset, chunk.length));
+      },
+      end: () => end(() => controller.close()),
+      gone: () => end(() => controller.error(clientGone())),
+    });
+    outgoing.once("finish", () => {
+      end(() => controller.error(new TypeError("Cannot read the request's body: the response is over")));
+      incoming.resume();
+    });
+  }
   return new ReadableStream<Uint8Array>({
-    start: (controller) => {
-      const end = (run: () => void) => {
-        if (!isOver) run();
-        isOver = true;
-      };
-      listen(incoming, {
-        data: (chunk) => {
-          if (isOver) return;
-          incoming.pause();
-          controller.enqueue(new Uint8Array(chunk.buffer as ArrayBuffer, chunk.byteOffset, chunk.length));
-        },
-        end: () => end(() => controller.close()),
-        gone: () => end(() => controller.error(clientGone())),
-      });
-      incoming.pause();
+    pull: (controller) => {
+      if (phase === "untouched") begin(controller);
+      if (phase === "open") incoming.resume();
     },
-    pull: () => void incoming.resume(),
     cancel: () => {
-      isOver = true;
-      incoming.resume(); // What is still to come is thrown away: the connection serves more requests.
+      phase = "over";
+      incoming.resume();
     },
   }, { highWaterMark: 0 });
 }

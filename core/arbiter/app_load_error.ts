@@ -106,13 +106,15 @@ function fromBun(error: unknown, imported: Imported): Known | null {
 
 function fromNode(error: unknown, imported: Imported): Known | null {
   if (!(error instanceof Error)) return null;
-  const { code, message, stack = "" } = error as Error & { readonly code?: unknown };
+  const { code } = error as { readonly code?: unknown };
+  const isMissing = code === "ERR_MODULE_NOT_FOUND" || code === "ERR_UNKNOWN_BUILTIN_MODULE";
+  if (!isMissing && !(error instanceof SyntaxError)) return null; // Whatever the application threw is not even looked at.
+  const { message, stack = "" } = error;
   if (code === "ERR_UNKNOWN_BUILTIN_MODULE") return missingModule(message.replace(/^No such built-in module: /, ""), imported.url, imported, message);
   if (code === "ERR_MODULE_NOT_FOUND") {
     const [, specifier, referrer] = /^Cannot find (?:module|package) '(.+)' imported from (.+)$/.exec(message) ?? [];
     return specifier === undefined ? null : missingModule(specifier, referrer, imported, message);
   }
-  if (!(error instanceof SyntaxError)) return null;
   const [, place, indent = ""] = /^(\S+:\d+)\n(?:.*\n)*?( *)\^+\n/.exec(stack.split(/^SyntaxError/m, 1)[0]!) ?? [];
   const isMissingExport = message.startsWith("The requested module ");
   return place === undefined || isMissingExport ? null : syntaxError(message, `${place}:${indent.length + 1}`, imported, applicationFrames(stack));

@@ -21,6 +21,10 @@ export function limitations(settings: Settings, kind: Application["kind"]): read
         "told a stream from a whole answer",
     );
   }
+  if (settings.runtime === "node") {
+    found.push("on Node a worker cannot stop accepting: while it is full, or busy as a sync worker, what it has accepted waits, though others may be idle");
+    found.push("on Node workers have no part in the watchdog, and one whose loop stands still outlives an arbiter that was killed: use Deno or Bun where that matters");
+  }
   const forTsgi = [settings.rootPath !== null && "--root-path", settings.headerMap !== "drop" && "--header-map"].filter((flag) => flag !== false);
   if (kind === "fetch") for (const flag of forTsgi) found.push(`${flag} does nothing here: a Fetch handler gets the request as it came`);
   // With --reload nobody asked for it.
