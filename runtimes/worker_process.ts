@@ -1,10 +1,11 @@
-/** The worker's side of the process port, over node:process, which Deno and Bun share. */
+/** The worker's side of the process port, over node:process, which the runtimes share. */
 import { closeSync, openSync } from "node:fs";
 import process from "node:process";
 import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
 import type { WorkerSystem } from "../core/arbiter/process.ts";
 import { adopt, bindReusePort, selfTest } from "./adoption.ts";
 import { closeDescriptor, takeDescriptors } from "./descriptor_channel.ts";
+import { inheritedDescriptors } from "./inherited.ts";
 import { loader } from "./loader.ts";
 import { openLogFile } from "./log_file.ts";
 import { CHANNEL_DESCRIPTOR, every, type LastWord, now, onSignal, wait } from "./process.ts";
@@ -16,6 +17,7 @@ import { takeMemory } from "./shared_memory.ts";
 const LAST_WORDS = 200;
 
 export function workerSystem(runtime: Runtime): WorkerSystem {
+  const inherited = inheritedDescriptors();
   return {
     pid: process.pid,
     now,
@@ -31,8 +33,8 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
       process.on("unhandledRejection", (error) => run("rejection", error));
     },
     send,
-    takeDescriptors: (count) => takeDescriptors(CHANNEL_DESCRIPTOR, count),
-    takeShared: () => takeMemory(CHANNEL_DESCRIPTOR),
+    takeDescriptors: (count) => inherited?.splice(0, count) ?? takeDescriptors(CHANNEL_DESCRIPTOR, count),
+    takeShared: () => (inherited === null ? takeMemory(CHANNEL_DESCRIPTOR) : null),
     clock,
     adopt: (descriptor, options) => adopt(runtime, descriptor, options),
     bind: (address, options) => bindReusePort(runtime, address, options),
@@ -45,11 +47,12 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     },
     hasDescriptors,
     configReader: async () => (await import("./files.ts")).configReader,
-    closeDescriptor,
+    closeDescriptor: runtime.native ? () => {} : closeDescriptor, // There, it is the server's own.
     openLog: (target, kind) => openLogFile(target, kind === "access" ? { standard: 1, batched: true } : { standard: 2 }),
     rawUrls: runtime.rawUrls,
     isWhole: (response) => runtime.isWhole(response),
     checkHeaders: runtime.checkHeaders,
+    ...(runtime.Response ? { Response: runtime.Response } : {}),
     exit,
   };
 

@@ -274,9 +274,9 @@ function run(system: WorkerSystem, start: Start): Running {
     const made = createHandler(application!, handling);
     const attended = inFlight.attend(tally === null ? made.handler : tallied(made.handler, tally));
     const handler = concurrency === null ? attended : concurrency.guard(attended, traffic, door);
-    const options = { ...made, handler, onError: refuse, keepAlive: settings.keepAlive };
+    const options = { ...made, handler, onError: refuse, keepAlive: settings.keepAlive, backlog: settings.backlog };
     const served = descriptor === null
-      ? await system.bind(place.address, { ...options, backlog: settings.backlog })
+      ? await system.bind(place.address, options)
       : await system.adopt(descriptor, options).finally(() => system.closeDescriptor(descriptor));
     door.madeUpHost = served.madeUpHost;
     const one: Open = { slot, door, served };

@@ -292,6 +292,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         ...options.surroundings(settings, slot),
         watchdog: settings.watchdog,
         metrics: settings.metrics,
+        descriptors: () => generations.of(generation).held.map((h) => h.descriptor(slot)).filter((fd) => fd !== null),
         onMessage: (message) => {
           if (message.type !== "hello") return hear(id, message);
           child.send({ type: "start", id, slot, generation, settings: steering.settingsFor(settings), multiprocess, ...order, ...breakageFor(generation), ...(canary ? { canary } : {}) });
@@ -430,6 +431,9 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       { name: "onReload", args: [] },
     ]);
     if (reason !== null) return tell({ type: "refused", reason, at: system.now() });
+    if (found.settings.runtime === "node" && generations.of(state.generation).held.some((h) => h.mode === "slots")) {
+      return tell({ type: "refused", reason: "--runtime node needs sockets of another kind: stop the server and start it again", at: system.now() });
+    }
     const changed = changes(generations.of(state.generation).settings, found.settings);
     if (changed.length > 0) log("info", "changes", { changes: changed.join("; ") });
     if (found.pending.length > 0) log("warning", "needs-restart", { settings: found.pending.join(", ") });
@@ -489,9 +493,9 @@ function slotsOf(held: Held): number {
   return held.slots ?? 0;
 }
 
-/** Sync workers share one socket, so that an idle one takes what a busy one cannot. */
+/** Sync workers share one socket, so that an idle one takes what a busy one cannot. Workers on Node can be handed no socket to cover. */
 function holdMode(settings: Settings): "adopt" | "shared" {
-  return settings.workerClass === "sync" ? "shared" : "adopt";
+  return settings.workerClass === "sync" || settings.runtime === "node" ? "shared" : "adopt";
 }
 
 /** Who may connect to a unix socket. */

@@ -48,7 +48,7 @@ test("readValue() reads a choice in any case and suggests the nearest", () => {
   assert.equal(read("logLevel", "INFO"), "info");
   assert.match(refuse("logLevel", "warn"), /debug, info, warning, error or critical; "warn", did you mean warning\?/);
   assert.match(refuse("workerClass", "gevent"), /^async or sync; /);
-  assert.match(refuse("runtime", null), /deno or bun/);
+  assert.match(refuse("runtime", null), /deno, bun or node/);
 });
 
 test("readValue() reads one address or a list, each once", () => {
