@@ -10,6 +10,15 @@ export function announceInherited(descriptors: readonly number[]): Record<string
   return { TSGI_DESCRIPTORS: String(descriptors.length) };
 }
 
+/**
+ * Deno takes O_NONBLOCK from what a child inherits, and so from the one socket that all workers accept from: whoever is late for a
+ * connection would wait for the next one with his loop standing still. Called as soon as the child is there, this leaves no more than
+ * the milliseconds of the spawn.
+ */
+export function keepNonBlocking(descriptors: readonly number[]): void {
+  if (!(libc instanceof Error)) descriptors.forEach(libc.nonBlocking);
+}
+
 /** What this worker was born with, in order; null if it gets its sockets over the channel. Asked once, before anything is spawned. */
 export function inheritedDescriptors(): number[] | null {
   const count = process.env.TSGI_DESCRIPTORS;

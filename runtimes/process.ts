@@ -7,7 +7,7 @@ import type { ArbiterSystem, Child, Ending, Millis, Signal, SpawnOptions, Timer 
 import { runtime } from "./current.ts";
 import { closeDescriptor, createChannel, handDescriptors } from "./descriptor_channel.ts";
 import { ignoreUsr1 } from "./debugger.ts";
-import { announceInherited } from "./inherited.ts";
+import { announceInherited, keepNonBlocking } from "./inherited.ts";
 import { eachLine } from "./lines.ts";
 import { type Shared, shareMemory } from "./shared_memory.ts";
 import type { Inheritance } from "./inheritance.ts";
@@ -63,6 +63,7 @@ function spawn(script: string, options: SpawnOptions): Child {
     stdio: ["ignore", onOutput ? "pipe" : "inherit", onOutput ? "pipe" : "inherit", channel ? channel.worker : "ignore", "ipc", ...(inherits ?? [])],
   });
   if (channel) closeDescriptor(channel.worker);
+  if (inherits) keepNonBlocking(inherits);
   const { pid } = child;
   if (pid === undefined) {
     if (channel) closeDescriptor(channel.arbiter);

@@ -1,10 +1,11 @@
 /** How to start a worker, on the runtime we run on or on another one. */
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { runtime } from "./current.ts";
 import { scrub } from "./environment.ts";
 import { inside } from "./inside.ts";
+import { findProgram } from "./program.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** A program to spawn: argv and environment. */
@@ -27,7 +28,15 @@ export interface WorkerCommandOptions {
 export function workerCommand({ script, env, appDirectory, on = runtime.name }: WorkerCommandOptions): Command {
   if (inside()?.isExecutable) return { command: process.execPath, args: [], env: scrub(env) };
   const flags = { deno: () => [...DENO_FLAGS, ...denoConfiguration(appDirectory)], bun: () => BUN_FLAGS, node: () => NODE_FLAGS };
-  return { command: on === runtime.name ? process.execPath : on, args: [...flags[on](), script], env: scrub(env) };
+  return { command: on === runtime.name ? process.execPath : programOf(on, env), args: [...flags[on](), script], env: scrub(env) };
+}
+
+/** A `node` that is not there is in PATH nevertheless, where Deno and `bun --bun` put themselves under that name. */
+function programOf(name: Runtime["name"], { PATH = "" }: Readonly<Record<string, string>>): string {
+  const own = realpathSync(process.execPath);
+  const found = findProgram(name, PATH, process.cwd(), (path) => realpathSync(path) !== own);
+  if (found === null) throw new Error(`Cannot run ${name}: is it in PATH?`);
+  return found;
 }
 
 /** An empty configuration and no .env: a bunfig.toml in the current or home directory could preload code. No package is fetched unasked. */
