@@ -7,6 +7,7 @@
  * - a worker cannot stop accepting and begin again. While it is full, or busy as a sync worker, what it accepts waits for its turn;
  * - a worker whose loop stands still outlives an arbiter that was killed, and its requests are not in the log.
  */
+import { spawnSync } from "node:child_process";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, Server as NetServer } from "node:net";
 import process from "node:process";
@@ -33,6 +34,7 @@ export const runtime: Runtime = {
     adopt: async (descriptor, options) => served(await listen({ fd: descriptor, backlog: options.backlog ?? BACKLOG }, options)),
     bind: async ({ host, port }, options) => served(await listen(tcp({ host, port, reusePort: true, backlog: options.backlog }), options)),
     hold: async (address, options) => (await import("./node_sockets.ts")).hold(address, options),
+    namedUnix: (table) => [...boundAs].reduce((text, [path, early]) => text.replaceAll(` ${early}\n`, ` ${path}\n`), table),
   },
   become: ({ uid, gid, initgroups }) => {
     if (initgroups !== null) (process as unknown as { initgroups(user: string, group: number): void }).initgroups(initgroups, gid);
@@ -45,10 +47,19 @@ export const runtime: Runtime = {
   hasSlowClock: false,
   debugsOnUsr1: false, // Workers are told not to (see worker_command.ts); the arbiter's handler takes the place of Node's own.
   checkHeaders: (response) => checkHeaders(response.headers),
+  placeSyntaxError: (error, file) => {
+    if (!/^SyntaxError/.test(error.stack ?? "")) return;
+    const { stderr } = spawnSync(process.execPath, ["--check", file], { encoding: "utf8", env: {} });
+    const [place = ""] = stderr.split(/^SyntaxError/m, 1);
+    if (stderr.includes(`SyntaxError: ${error.message}\n`)) error.stack = place + error.stack;
+  },
   setTitle: (title) => {
     process.title = title;
   },
 };
+
+/** Under which name the kernel knows the unix socket at a path. */
+export const boundAs: Map<string, string> = new Map();
 
 const BACKLOG = 2048;
 /** For a request without Host, which only HTTP/1.0 may send. */

@@ -5,11 +5,13 @@
  * short-lived process makes it listen: whether a socket listens is the socket's affair, not that of the process which said so.
  */
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, lstatSync, readFileSync, readlinkSync, unlinkSync } from "node:fs";
+import { chmodSync, chownSync, lstatSync, readFileSync, readlinkSync, renameSync, unlinkSync } from "node:fs";
 import * as net from "node:net";
+import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { getSystemErrorName } from "node:util";
 import { type Address, type Held, type HoldOptions, ListenError } from "../core/arbiter/listener.ts";
+import { boundAs } from "./node.ts";
 import { explain, locate, lockName, once, placeOf, refuseForeign, type Tcp, tooLong } from "./sockets.ts";
 
 /** What is used of Node's handle for a socket. */
@@ -54,26 +56,30 @@ async function unixSocket(path: string, { backlog, umask = 0, owner }: HoldOptio
     lock.close();
     throw error;
   });
-  const handle = guard([lock], () => {
-    // Nobody may connect before everything is as it should be.
-    const before = process.umask(0o777);
-    try {
-      return attempt(address, () => createHandle(path, -1, -1));
-    } finally {
-      process.umask(before);
-    }
-  });
+  // Bound under another name, it is complete when it appears under its own; and its own is not the one that Node removes with the handle.
+  const early = resolve(dirname(path), `.${process.pid.toString(36)}`);
+  const handle = guard([lock], () => attempt(address, () => createHandle(early, -1, -1)));
   guard([lock, handle], () => {
     try {
-      if (owner) chownSync(path, owner.uid, owner.gid);
-      chmodSync(path, 0o777 & ~umask);
+      if (owner) chownSync(early, owner.uid, owner.gid);
+      chmodSync(early, 0o777 & ~umask);
+      makeListen(handle.fd, address, backlog);
+      renameSync(early, path);
     } catch (error) {
       throw explain(error, address);
     }
-    makeListen(handle.fd, address, backlog);
   });
-  // Closing the handle removes the path, as Node does.
-  return shared(address, [handle, lock]);
+  boundAs.set(path, early);
+  const ours = lstatSync(path, { throwIfNoEntry: false });
+  const abandon = once(() => [handle, lock].forEach((one) => one.close()));
+  return {
+    ...shared(address, [handle, lock], abandon),
+    close: () => {
+      const now = lstatSync(path, { throwIfNoEntry: false });
+      if (now && ours && now.ino === ours.ino && now.dev === ours.dev) unlinkSync(path);
+      abandon();
+    },
+  };
 }
 
 /** A socket that nobody listens at is what a killed server leaves behind. Anything else at that path is somebody's, and stays. */

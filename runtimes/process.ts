@@ -110,7 +110,8 @@ function socketTable(kind: "tcp" | "unix"): string | null {
       return []; // No IPv6, or no Linux.
     }
   });
-  return found.length === 0 ? null : found.join("");
+  if (found.length === 0) return null;
+  return kind === "unix" && runtime.native ? runtime.native.namedUnix(found.join("")) : found.join("");
 }
 
 /** The first descriptor that a worker gets. */

@@ -58,6 +58,8 @@ export interface NativeSockets {
   /** Binds an address beside others that do the same, and serves it. */
   bind(at: { readonly host: string; readonly port: number }, options: ServeOptions & { readonly backlog: number }): Promise<Served>;
   readonly hold: Hold;
+  /** The kernel's list of unix sockets, with the paths by which ours are known. */
+  namedUnix(table: string): string;
 }
 
 export interface Runtime {
@@ -83,6 +85,8 @@ export interface Runtime {
   readonly debugsOnUsr1: boolean;
   /** Whether reading performance.now() costs more than a foreign call. */
   readonly hasSlowClock: boolean;
+  /** Where an import's error does not say so: puts the place in `file` before the stack, if that is the file which cannot be read. */
+  placeSyntaxError?(error: SyntaxError, file: string): void;
   /** Sets what `ps` shows for this process. */
   setTitle(title: string): void;
 }

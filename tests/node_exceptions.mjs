@@ -38,20 +38,12 @@ export const EXCEPTIONS = [
     ],
   },
   {
-    reason: "Node removes a unix socket's path when it closes the socket, whoever has put another there",
-    tests: ["close() leaves a unix socket that somebody put in the place of ours"],
-  },
-  {
     reason: "Node strips types and compiles nothing: no enum, no parameter property, no namespace",
     tests: ["loadApplication() imports TypeScript, with what types cannot be erased from"],
   },
   {
     reason: "Node bounds the bytes of a head, 16 KiB, and not the number of its fields",
     tests: ["T739 the native server refuses 200 header fields, live"],
-  },
-  {
-    reason: "Node tells no line for a configuration with a syntax error",
-    tests: ["ConfigReader.explain() says in one line what is wrong and where"],
   },
 ];
 

@@ -7,8 +7,9 @@
  *   `at URL:LINE:COLUMN`; what V8 itself refuses is a SyntaxError whose message ends with ` at URL:LINE:COLUMN`.
  * - Bun throws a BuildMessage with a `position`, or an AggregateError of several; a ResolveMessage with `specifier` and `referrer`;
  *   a SyntaxError without a place or stack for a name that a module does not export.
- * - Node puts file and line, the source line and carets below it before the stack of most SyntaxErrors, though not of all; a missing
- *   module is an Error whose message ends with the path of who imports it.
+ * - Node puts file and line, the source line and, except at the end of a file, carets below it before the stack of a SyntaxError in
+ *   TypeScript; in JavaScript it says no place (runtimes/node.ts asks for it once more). A missing module is an Error whose message ends
+ *   with the path of who imports it.
  *
  * Whatever else comes was thrown by the application.
  */
@@ -115,9 +116,18 @@ function fromNode(error: unknown, imported: Imported): Known | null {
     const [, specifier, referrer] = /^Cannot find (?:module|package) '(.+)' imported from (.+)$/.exec(message) ?? [];
     return specifier === undefined ? null : missingModule(specifier, referrer, imported, message);
   }
-  const [, place, indent = ""] = /^(\S+:\d+)\n(?:.*\n)*?( *)\^+\n/.exec(stack.split(/^SyntaxError/m, 1)[0]!) ?? [];
-  const isMissingExport = message.startsWith("The requested module ");
-  return place === undefined || isMissingExport ? null : syntaxError(message, `${place}:${indent.length + 1}`, imported, applicationFrames(stack));
+  if (message.startsWith("The requested module ")) return null;
+  const place = drawnPlace(stack);
+  if (place === undefined) return /^SyntaxError.*\n +at compileSourceTextModule /.test(stack) ? syntaxError(message, undefined, imported, undefined) : null;
+  return syntaxError(message, place, imported, applicationFrames(stack));
+}
+
+/** The `FILE:LINE:COLUMN` of what Node draws before the stack of a SyntaxError; at the end of a file it marks no column. */
+export function drawnPlace(stack: string): string | undefined {
+  const [drawing = ""] = stack.split(/^SyntaxError/m, 1);
+  const [, place] = /^(.+:\d+)\n/.exec(drawing) ?? [];
+  const [, indent] = /\n( *)\^+\n/.exec(drawing) ?? [];
+  return place === undefined || indent === undefined ? place : `${place}:${indent.length + 1}`;
 }
 
 /** What V8 and JavaScriptCore refuse when they link modules. */

@@ -24,9 +24,6 @@ export function limitations(settings: Settings, kind: Application["kind"]): read
   if (settings.runtime === "node" && settings.workerClass === "sync") {
     found.push("--worker-class sync on Node: a busy worker cannot stop accepting, so what it has accepted waits for it, though others may be idle");
   }
-  if (settings.runtime === "node" && settings.watchdog) {
-    found.push("--watchdog does nothing on Node: workers there share no memory with the master, so nobody can tell what a silent one had in flight");
-  }
   const forTsgi = [settings.rootPath !== null && "--root-path", settings.headerMap !== "drop" && "--header-map", settings.forwarderHeaders.length > 0 && "--forwarder-headers"].filter((flag) => flag !== false);
   if (kind === "fetch") for (const flag of forTsgi) found.push(`${flag} does nothing here: a Fetch handler gets the request as it came`);
   // With --reload nobody asked for it.

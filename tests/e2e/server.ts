@@ -165,7 +165,13 @@ function listensAt(pid: number, port: number): boolean {
     const hex = port.toString(16).toUpperCase().padStart(4, "0");
     const rows = ["tcp", "tcp6"].flatMap((table) => readFileSync(`/proc/net/${table}`, "utf8").split("\n").map((line) => line.trim().split(/\s+/)));
     const inodes = new Set(rows.filter((row) => row[1]?.endsWith(`:${hex}`) && row[3] === "0A").map((row) => `socket:[${row[9]}]`));
-    return readdirSync(`/proc/${pid}/fd`).some((fd) => inodes.has(readlinkSync(`/proc/${pid}/fd/${fd}`)));
+    const descriptors = readdirSync(`/proc/${pid}/fd`);
+    return descriptors.some((fd) => inodes.has(readlinkSync(`/proc/${pid}/fd/${fd}`)) && (runtime !== "node" || isWatched(fd)));
+
+    // A worker of Node's arbiter has the socket from birth; when it accepts, one of its epolls has it too.
+    function isWatched(fd: string): boolean {
+      return descriptors.some((epoll) => new RegExp(`^tfd: +${fd} `, "m").test(readFileSync(`/proc/${pid}/fdinfo/${epoll}`, "utf8")));
+    }
   } catch {
     return false; // A descriptor or the process went meanwhile: the next look tells.
   }
