@@ -5,12 +5,13 @@
  *
  * - the sockets are inherited when a worker starts, and shared by all workers: a worker's own slot could not be covered by a neighbour;
  * - a worker cannot stop accepting and begin again. While it is full, or busy as a sync worker, what it accepts waits for its turn;
- * - a worker whose loop stands still outlives an arbiter that was killed, and its requests are not in the log.
+ * - that a worker's arbiter was killed is seen by a thread, also when the loop stands still; the requests of such a loop are not in the log.
  */
 import { spawnSync } from "node:child_process";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, Server as NetServer } from "node:net";
 import process from "node:process";
+import { Worker } from "node:worker_threads";
 import { checkHeaders } from "../core/arbiter/fetch_answer.ts";
 import type { Served } from "../core/arbiter/listener.ts";
 import type { Millis, ServeOptions } from "../core/arbiter/process.ts";
@@ -41,6 +42,11 @@ export const runtime: Runtime = {
     process.setgid!(gid);
     process.setuid!(uid);
   },
+  dieWithout: (parent) => {
+    const guard = new Worker(GUARD, { eval: true, workerData: parent, resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 1 } });
+    guard.on("error", () => {}); // No thread to be had: the end of the channel tells, unless the loop stands still.
+    guard.unref();
+  },
   Response: LightResponse,
   isWhole,
   rawUrls: true,
@@ -57,6 +63,10 @@ export const runtime: Runtime = {
     process.title = title;
   },
 };
+
+/** A thread of its own: the main one may stand still. */
+const GUARD = `const { workerData } = require("node:worker_threads");
+setInterval(() => process.ppid === workerData || process.kill(process.pid, "SIGKILL"), 500);`;
 
 /** Under which name the kernel knows the unix socket at a path. */
 export const boundAs: Map<string, string> = new Map();

@@ -72,6 +72,8 @@ export interface Runtime {
   readonly native?: NativeSockets;
   /** Where it can be done without the C library: changes who this process is, for good. */
   become?(identity: Identity): void;
+  /** Where the kernel cannot be asked to: kills this process when `parent` is its parent no more, also while its loop stands still. */
+  dieWithout?(parent: number): void;
   /** What the gateway makes its answers of, where it is not the platform's own. */
   readonly Response?: typeof Response;
   serve(options: NativeServeOptions): NativeServer | Promise<NativeServer>;
