@@ -67,10 +67,9 @@ Object.setPrototypeOf(NodeResponse.prototype, Response.prototype);
 /** For `new` in place of the platform's own. */
 export const LightResponse = NodeResponse as unknown as typeof Response;
 
-/** Whether a response's body is in memory: undefined where nobody can tell it from a stream. */
-export function isWhole(response: Response): boolean | undefined {
-  if (isLight(response)) return NodeResponse.isWhole(response);
-  return response.body === null ? true : undefined;
+/** Whether a response's body is known to be in memory. Of a platform's Response nobody can tell, and as a stream it is read as well. */
+export function isWhole(response: Response): boolean {
+  return isLight(response) ? NodeResponse.isWhole(response) : response.body === null;
 }
 
 /** Sends `response`. Never throws or rejects: what cannot be sent breaks the connection off. */

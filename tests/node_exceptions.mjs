@@ -19,6 +19,7 @@ export const EXCEPTIONS = [
       "tsgi counts every request that a client counts, though two of four workers are killed by -9 under load",
       "tsgi tells statuses, durations, lag, memory, queues, and the application's own metrics",
       "tsgi has a stream in flight until it ends",
+      "tsgi names the request that a murdered worker hung in, how long, and who waited with it",
     ],
   },
   {
