@@ -77,5 +77,5 @@ export const QUICK = [
   "tests/contract/config_reader_test.ts",
   "tests/contract/sockets_test.ts",
   "tests/edge",
-  ...["start", "http", "node", "sync", "transaction"].map((name) => `tests/e2e/${name}_test.ts`),
+  ...["start", "http", "node", "sync"].map((name) => `tests/e2e/${name}_test.ts`),
 ];
