@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command `tsgi` of the npm package. Under Deno and Bun (`deno run -A npm:tsgi`, `bunx --bun tsgi`) it is tsgi itself. Under Node, which
-// is what npx, node_modules/.bin and, where there is a node, bunx start it with, it finds a runtime that can serve and hands over to it.
+// is what npx, node_modules/.bin and, where there is a node, bunx start it with, it serves too, unless somebody asks for another runtime,
+// bunx started it, or this Node is too old: then it finds a runtime that can serve and hands over to it.
 //
 // Where Node can, it becomes that runtime (execve, Node 22.15 and newer) and there is no launcher left. Else it stays as its parent, passes
 // signals on, and ends as it ends. Nobody can pass on KILL, and npx does not always pass on TERM: so the server is told whose end is to be
@@ -15,11 +16,15 @@ import { fileURLToPath } from "node:url";
 const inDist = (path) => fileURLToPath(new URL(`../dist/${path}`, import.meta.url));
 const args = process.argv.slice(2);
 
-/** In order of preference. `here`: Node itself, as soon as the package has what it takes. */
+/** The oldest Node that tsgi runs on: what runtimes/node.ts says. */
+const OLDEST_NODE = 24;
+const isNew = Number(process.versions.node.split(".")[0]) >= OLDEST_NODE;
+
+/** In order of preference, where Node cannot serve. `here`: Node itself. */
 const RUNTIMES = {
   bun: { before: [], native: (system, cpu) => `@oven/bun-${system}-${cpu === "arm64" ? "aarch64" : cpu}/bin/bun` },
   deno: { before: ["run", "-A", "--no-prompt"], native: (system, cpu) => `@deno/${system}-${cpu}${system === "linux" ? "-glibc" : ""}/deno` },
-  ...(existsSync(inDist("runtimes/node.js")) ? { node: { here: true } } : {}),
+  node: { here: true },
 };
 const SIGNALS = ["SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGTTIN", "SIGTTOU", "SIGWINCH"];
 /** How often the launcher looks whether its parent lives, in milliseconds. */
@@ -43,11 +48,15 @@ function choose() {
   const agent = process.env.npm_config_user_agent ?? "";
   const starter = process.env.npm_execpath;
   if (agent.startsWith("bun/") && starter !== undefined && isProgram(starter)) return { name: "bun", program: starter };
-  for (const name of Object.keys(RUNTIMES)) {
-    const program = RUNTIMES[name].here ? process.execPath : find(name);
+  if (isNew) return { name: "node", program: process.execPath };
+  for (const name of ["bun", "deno"]) {
+    const program = find(name);
     if (program !== null) return { name, program };
   }
-  return fail("Cannot start tsgi on Node: there is no bun or deno in node_modules or PATH, run: npm install bun, or: npm install deno");
+  return fail(
+    `Cannot start tsgi on Node ${process.versions.node}: it is too old, and there is no bun or deno in node_modules or PATH, use Node ${OLDEST_NODE} or newer, ` +
+      "or run: npm install bun, or: npm install deno",
+  );
 }
 
 /** What --runtime or TSGI_RUNTIME says. What tsgi does not know, it will complain about itself. */
@@ -101,9 +110,12 @@ function isScript(path) {
 }
 
 function launch({ name, program }) {
-  if (RUNTIMES[name].here) return serveHere();
-  const argv = [...RUNTIMES[name].before, inDist("mod.js"), ...args];
   const isManaged = process.env.npm_config_user_agent !== undefined;
+  if (RUNTIMES[name].here) {
+    if (isManaged) process.env.TSGI_LAUNCHER = String(process.ppid);
+    return serveHere();
+  }
+  const argv = [...RUNTIMES[name].before, inDist("mod.js"), ...args];
   if (typeof process.execve === "function" && process.platform !== "win32") {
     process.removeAllListeners("warning"); // It is experimental, which is no concern of those who start a server.
     process.execve(program, [name, ...argv], { ...process.env, ...(isManaged ? { TSGI_LAUNCHER: String(process.ppid) } : {}) });

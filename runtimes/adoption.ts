@@ -31,6 +31,7 @@ const ANSWER: Millis = 2000;
  * `close()`, and beside others. Rejects with what could not be done.
  */
 export async function adopt(runtime: Runtime, inherited: number, options: AdoptOptions): Promise<Served> {
+  if (runtime.native) return await runtime.native.adopt(inherited, options);
   const c = requireLibc();
   const address = c.nameOf(inherited);
   if (address === null || c.get(inherited, OPTION.accepting) !== 1) {
@@ -58,6 +59,7 @@ export async function adopt(runtime: Runtime, inherited: number, options: AdoptO
 export async function bindReusePort(runtime: Runtime, address: Address, options: AdoptOptions & { readonly backlog: number }): Promise<Served> {
   if (address.kind !== "tcp") throw new Error(`Cannot bind ${address.kind === "unix" ? address.path : `fd://${address.fd}`} in every worker: only a TCP address can be shared so`);
   const host = address.host === "" ? "0.0.0.0" : address.host;
+  if (runtime.native) return await runtime.native.bind({ host, port: address.port }, options);
   const { backlog, ...rest } = options;
   // Another thread of this process may have bound the same.
   const before = new Set(libc instanceof Error ? [] : listeners(libc));
@@ -74,6 +76,7 @@ export async function bindReusePort(runtime: Runtime, address: Address, options:
 
 /** Adopts a private socket and asks it something. Rejects with the reason why inherited sockets cannot be served here. */
 export async function selfTest(runtime: Runtime): Promise<void> {
+  if (runtime.native) return;
   const c = requireLibc();
   const fd = c.socket(FAMILY.v4);
   try {

@@ -6,5 +6,6 @@ export const runtime: Runtime = await load();
 async function load(): Promise<Runtime> {
   if ("Bun" in globalThis) return (await import("./bun.ts")).runtime;
   if ("Deno" in globalThis) return (await import("./deno.ts")).runtime;
-  throw new Error("Cannot start tsgi on this runtime: expected Deno or Bun, run it with deno or bunx --bun");
+  if ("process" in globalThis) return (await import("./node.ts")).runtime;
+  throw new Error("Cannot start tsgi on this runtime: expected Deno, Bun or Node");
 }

@@ -5,6 +5,7 @@ import { createRequire } from "node:module";
 import { basename } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
+import { drawnPlace } from "../core/arbiter/app_load_error.ts";
 import type { ConfigReader, Explanation } from "../core/settings/config_file.ts";
 import { inside } from "./inside.ts";
 
@@ -38,6 +39,8 @@ function explain(error: unknown, named: string): Explanation {
   if (position) return { message, place: placeText(position.file, position.line, position.column, path) };
   const json = !path.endsWith(".json") ? null : /\(?line (\d+) column (\d+)\)?/.exec(text);
   if (json !== null) return { message: oneLine(text.replace(json[0], "").trim()), place: placeText(path, json[1]!, json[2]!, path) };
+  const drawn = error instanceof SyntaxError ? drawnPlace(error.stack ?? "") : undefined;
+  if (drawn !== undefined) return { message, place: drawn.replace(/\?tsgi=\d+(?=:)/, "").replace(path, basename(path)) };
   const place = placeIn(text, path, false) ?? placeIn(plain(String((error as Error).stack ?? "")), path, true);
   return place === undefined ? { message } : { message, place };
 }

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import process from "node:process";
 import type { Loader } from "../core/arbiter/application.ts";
+import { runtime } from "./current.ts";
 import { inside } from "./inside.ts";
 
 export const loader: Loader = { importModule, resolve, exists };
@@ -13,8 +14,13 @@ const INSIDE = "inside:application";
 
 async function importModule(specifier: string): Promise<Record<string, unknown>> {
   if (specifier === INSIDE) return await inside()!.importApplication();
-  if (/^[a-z][a-z\d+.-]*:/i.test(specifier)) return await import(specifier);
-  return await import(packageUrl(specifier));
+  const url = /^[a-z][a-z\d+.-]*:/i.test(specifier) ? specifier : packageUrl(specifier);
+  try {
+    return await import(url);
+  } catch (error) {
+    if (error instanceof SyntaxError && url.startsWith("file:")) runtime.placeSyntaxError?.(error, fileURLToPath(url));
+    throw error;
+  }
 }
 
 /** A package as the application's own modules would see it, not as tsgi's would. */

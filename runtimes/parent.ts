@@ -1,5 +1,6 @@
 /** No orphans: a worker whose loop is blocked cannot see that its arbiter has gone, but the kernel can. */
 import { constants } from "node:os";
+import { runtime } from "./current.ts";
 import { libc } from "./libc.ts";
 
 /**
@@ -7,6 +8,7 @@ import { libc } from "./libc.ts";
  * any more, so that nobody would be told: end now. Null where the C library cannot be called.
  */
 export function dieWithParent(parent: number): boolean | null {
+  runtime.dieWithout?.(parent);
   if (libc instanceof Error) return null;
   libc.signalOnParentDeath(constants.signals.SIGKILL);
   return libc.parent() === parent;

@@ -7,6 +7,7 @@ import type { ArbiterSystem, Child, Ending, Millis, Signal, SpawnOptions, Timer 
 import { runtime } from "./current.ts";
 import { closeDescriptor, createChannel, handDescriptors } from "./descriptor_channel.ts";
 import { ignoreUsr1 } from "./debugger.ts";
+import { announceInherited, keepNonBlocking } from "./inherited.ts";
 import { eachLine } from "./lines.ts";
 import { type Shared, shareMemory } from "./shared_memory.ts";
 import type { Inheritance } from "./inheritance.ts";
@@ -46,10 +47,11 @@ export function arbiterSystem(script: string, inheritance: Inheritance | null = 
 }
 
 function spawn(script: string, options: SpawnOptions): Child {
-  const channel = createChannel();
+  const inherits = runtime.native || options.runtime === "node" ? options.descriptors() : null;
+  const channel = inherits === null ? createChannel() : null;
   const { identity, onOutput } = options;
   const isGivenGroups = identity !== undefined && identity.initgroups !== null;
-  const variables = { ...options.env, TSGI_WORKER: String(process.pid), ...(isGivenGroups ? { TSGI_IDENTITY: JSON.stringify(identity) } : {}) };
+  const variables = { ...options.env, TSGI_WORKER: String(process.pid), ...(isGivenGroups ? { TSGI_IDENTITY: JSON.stringify(identity) } : {}), ...(inherits === null ? {} : announceInherited(inherits)) };
   const { command, args, env } = workerCommand({ script, env: variables, appDirectory: options.appDirectory, on: options.runtime });
   const child = spawnProcess(command, args, {
     argv0: options.title,
@@ -58,9 +60,10 @@ function spawn(script: string, options: SpawnOptions): Child {
     serialization: "json",
     // Who is to have more groups than one takes them himself: a spawn takes them all away.
     ...(identity && !isGivenGroups ? { uid: identity.uid, gid: identity.gid } : {}),
-    stdio: ["ignore", onOutput ? "pipe" : "inherit", onOutput ? "pipe" : "inherit", channel ? channel.worker : "ignore", "ipc"],
+    stdio: ["ignore", onOutput ? "pipe" : "inherit", onOutput ? "pipe" : "inherit", channel ? channel.worker : "ignore", "ipc", ...(inherits ?? [])],
   });
   if (channel) closeDescriptor(channel.worker);
+  if (inherits) keepNonBlocking(inherits);
   const { pid } = child;
   if (pid === undefined) {
     if (channel) closeDescriptor(channel.arbiter);
@@ -108,7 +111,8 @@ function socketTable(kind: "tcp" | "unix"): string | null {
       return []; // No IPv6, or no Linux.
     }
   });
-  return found.length === 0 ? null : found.join("");
+  if (found.length === 0) return null;
+  return kind === "unix" && runtime.native ? runtime.native.namedUnix(found.join("")) : found.join("");
 }
 
 /** The first descriptor that a worker gets. */

@@ -1,5 +1,6 @@
-/** What differs between Deno and Bun, as one interface. runtimes/deno.ts and runtimes/bun.ts implement it; nothing else may ask which runtime it is. */
-import type { NativeHandler } from "../core/arbiter/listener.ts";
+/** What differs between Deno, Bun and Node, as one interface. runtimes/deno.ts, bun.ts and node.ts implement it; nothing else may ask which runtime it is. */
+import type { Hold, NativeHandler, Served } from "../core/arbiter/listener.ts";
+import type { Identity, ServeOptions } from "../core/arbiter/process.ts";
 
 /** The few C types that the calls in libc.ts need. A `buffer` is passed by address; `pointer` is an address as a bigint. */
 export type CType = "i32" | "u32" | "i64" | "u64" | "buffer" | "pointer" | "void";
@@ -50,12 +51,31 @@ export interface NativeServeOptions {
   readonly whenEnding?: (response: Response, run: () => void) => boolean;
 }
 
+/** Sockets without the C library. */
+export interface NativeSockets {
+  /** Serves a listening socket of this process, which is the server's from then on. */
+  adopt(descriptor: number, options: ServeOptions): Promise<Served>;
+  /** Binds an address beside others that do the same, and serves it. */
+  bind(at: { readonly host: string; readonly port: number }, options: ServeOptions & { readonly backlog: number }): Promise<Served>;
+  readonly hold: Hold;
+  /** The kernel's list of unix sockets, with the paths by which ours are known. */
+  namedUnix(table: string): string;
+}
+
 export interface Runtime {
-  readonly name: "deno" | "bun";
+  readonly name: "deno" | "bun" | "node";
   readonly version: string;
   /** The oldest version that tsgi starts on. */
   readonly minimum: string;
   readonly ffi: Ffi;
+  /** Where the native server takes a socket that is open already (Node): nothing is adopted, and workers inherit their sockets. */
+  readonly native?: NativeSockets;
+  /** Where it can be done without the C library: changes who this process is, for good. */
+  become?(identity: Identity): void;
+  /** Where the kernel cannot be asked to: kills this process when `parent` is its parent no more, also while its loop stands still. */
+  dieWithout?(parent: number): void;
+  /** What the gateway makes its answers of, where it is not the platform's own. */
+  readonly Response?: typeof Response;
   serve(options: NativeServeOptions): NativeServer | Promise<NativeServer>;
   /** Whether a response's body is in memory: undefined where the runtime cannot tell it from a stream. */
   isWhole(response: Response): boolean | undefined;
@@ -71,6 +91,8 @@ export interface Runtime {
   readonly endsThreads: boolean;
   /** Whether we run in a web worker. */
   readonly isThread: boolean;
+  /** Where an import's error does not say so: puts the place in `file` before the stack, if that is the file which cannot be read. */
+  placeSyntaxError?(error: SyntaxError, file: string): void;
   /** Sets what `ps` shows for this process. */
   setTitle(title: string): void;
 }

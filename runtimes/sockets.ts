@@ -16,15 +16,17 @@ import { createServer } from "node:net";
 import { basename, dirname, resolve } from "node:path";
 import process from "node:process";
 import { type Address, addressText, type Held, type HoldOptions, ListenError } from "../core/arbiter/listener.ts";
+import { runtime } from "./current.ts";
 import type { Inheritance } from "./inheritance.ts";
 import { FAMILY, type Libc, libc, OPTION, requireLibc } from "./libc.ts";
 import { familyOf, LOCK_PREFIX, PATH_ROOM, type SocketAddress } from "./socket_address.ts";
 
-type Tcp = Extract<Address, { kind: "tcp" }>;
+export type Tcp = Extract<Address, { kind: "tcp" }>;
 type Internet = Exclude<SocketAddress, { readonly family: "unix" }>;
 
 /** Takes `address` for this process, from `inheritance` if it is there. Rejects with {@linkcode ListenError}. */
 export async function hold(address: Address, options: HoldOptions, inheritance: Inheritance | null = null): Promise<Held> {
+  if (runtime.native) return await runtime.native.hold(address, options);
   if (address.kind === "tcp") {
     if (libc instanceof Error) return await probe(address);
     const at = await locate(address);
@@ -34,13 +36,17 @@ export async function hold(address: Address, options: HoldOptions, inheritance: 
   }
   if (options.mode === "reuse-port" || libc instanceof Error) {
     const reason = libc instanceof Error ? libc.message : "workers bind by themselves with --reuse-port";
-    throw new ListenError(`Cannot share ${addressText(address)} between workers: ${reason}; bind a TCP address instead`, "ENOTSUP", false);
+    throw refuseForeign(address, reason);
   }
   return address.kind === "unix" ? unixSocket(libc, address.path, options, inheritance) : inherited(libc, { fd: inheritance?.takeNumber(address.fd) ?? address.fd, number: address.fd }, options);
 }
 
+export function refuseForeign(address: Address, reason: string): ListenError {
+  return new ListenError(`Cannot share ${addressText(address)} between workers: ${reason}; bind a TCP address instead`, "ENOTSUP", false);
+}
+
 /** gunicorn's sockets are IPv4 unless the host is an IPv6 number; a name that has IPv6 addresses only is IPv6 here too. */
-async function locate(address: Tcp): Promise<Internet> {
+export async function locate(address: Tcp): Promise<Internet> {
   const host = address.host === "" ? "0.0.0.0" : address.host;
   const family = familyOf(host.split("%")[0]!);
   if (family !== null) return { family, host, port: address.port };
@@ -172,9 +178,8 @@ async function probe(address: Tcp): Promise<Held> {
 /** One socket for all workers. The lock stands for the place in the file system, whatever name it was reached by. */
 function unixSocket(c: Libc, path: string, options: HoldOptions, inheritance: Inheritance | null): Held {
   const address = { kind: "unix", path } as const;
-  if (new TextEncoder().encode(path).length >= PATH_ROOM) {
-    throw new ListenError(`Cannot listen at unix:${path}: a unix socket's path has at most ${PATH_ROOM - 1} bytes`, "ENAMETOOLONG", false);
-  }
+  const reason = tooLong(path);
+  if (reason !== null) throw reason;
   const at = { family: "unix", path } as const;
   const [before] = inheritance?.take(at) ?? [];
   const name = `unix/${placeOf(path)}`;
@@ -214,7 +219,12 @@ function newUnixSocket(c: Libc, at: Extract<SocketAddress, { family: "unix" }>, 
   }
 }
 
-function placeOf(path: string): string {
+export function tooLong(path: string): ListenError | null {
+  if (new TextEncoder().encode(path).length < PATH_ROOM) return null;
+  return new ListenError(`Cannot listen at unix:${path}: a unix socket's path has at most ${PATH_ROOM - 1} bytes`, "ENAMETOOLONG", false);
+}
+
+export function placeOf(path: string): string {
   try {
     const { dev, ino } = statSync(dirname(resolve(path)));
     return `${dev}/${ino}/${basename(path)}`;
@@ -280,7 +290,7 @@ function takeLock(c: Libc, name: string, address: Address): number {
   return attempt(c, address, { family: "unix", path: "" }, (fd) => c.bind(fd, { family: "unix", path: lockName(name) }));
 }
 
-function lockName(name: string): string {
+export function lockName(name: string): string {
   return `${LOCK_PREFIX}${name}`.slice(0, PATH_ROOM - 1);
 }
 
@@ -293,7 +303,7 @@ function guard<T>(descriptors: readonly number[], run: () => T): T {
   }
 }
 
-function explain(error: unknown, address: Address): ListenError {
+export function explain(error: unknown, address: Address): ListenError {
   if (error instanceof ListenError) return error;
   const { code = "EUNKNOWN", message } = error as { code?: string; message: string };
   const text = addressText(address);
@@ -324,7 +334,7 @@ function lowestPort(): number {
   }
 }
 
-function once(run: () => void): () => void {
+export function once(run: () => void): () => void {
   let done = false;
   return () => {
     if (done) return;

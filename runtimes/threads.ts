@@ -1,5 +1,7 @@
 /** The main thread's side of a worker's threads: web workers, whose every message is one of those below. */
 import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
+import { threadCount } from "../core/arbiter/worker_class.ts";
+import type { SettingName, Settings } from "../core/settings/table.ts";
 import type { CrewSystem, Signal, Thread, ThreadOptions } from "../core/arbiter/process.ts";
 import { cutConnections } from "./connections.ts";
 import { closeDescriptor } from "./descriptor_channel.ts";
@@ -36,6 +38,12 @@ export type FromThread = {
 
 /** How long a thread that is terminated may take to end. */
 const LAST_MOMENTS = 2000;
+
+/** Which settings ask for threads where there are none. */
+export function threadObjections(settings: Pick<Settings, "runtime" | "workerClass" | "threads">): { readonly name: SettingName; readonly reason: string }[] {
+  if (settings.runtime !== "node" || threadCount(settings) === null) return [];
+  return [{ name: "workerClass", reason: `${settings.workerClass} needs Bun or Deno, where the threads of a worker share its socket; on Node use async or sync, and more workers` }];
+}
 
 export function crewSystem(runtime: Runtime): CrewSystem {
   let memory: ThreadMemory | null = null;

@@ -3,8 +3,8 @@
  * child; here it is a spawn, which comes to the same: a new version of tsgi, of the runtime and of the application takes effect.
  */
 import { spawn } from "node:child_process";
-import { accessSync, closeSync, constants, realpathSync, statSync } from "node:fs";
-import { basename, delimiter, join, resolve } from "node:path";
+import { closeSync, realpathSync } from "node:fs";
+import { basename } from "node:path";
 import process from "node:process";
 import type { Held } from "../core/arbiter/listener.ts";
 import type { Upgrade } from "../core/arbiter/upgrade.ts";
@@ -12,6 +12,7 @@ import { commandLine } from "./command_line.ts";
 import { closeDescriptor, createChannel, handDescriptors } from "./descriptor_channel.ts";
 import type { Inheritance } from "./inheritance.ts";
 import { libc } from "./libc.ts";
+import { findProgram } from "./program.ts";
 import { openStatus, readStatus } from "./status.ts";
 
 const [CHANNEL_DESCRIPTOR, STATUS_DESCRIPTOR] = [3, 4];
@@ -79,17 +80,6 @@ function reasonIn(text: string): string | null {
 
 /** The program by the name it was called by, which may lead to a newer version by now; if that cannot be found, the one that runs. */
 function programOf(cwd: string): string {
-  const name = commandLine[0] ?? "";
-  const paths = name.includes("/") ? [resolve(cwd, name)] : (process.env.PATH ?? "").split(delimiter).map((directory) => join(directory || cwd, name));
-  const found = name === "" ? undefined : paths.find(isProgram);
-  return found !== undefined && basename(realpathSync(found)) === basename(process.execPath) ? found : process.execPath;
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false;
-  }
+  const found = findProgram(commandLine[0] ?? "", process.env.PATH ?? "", cwd);
+  return found !== null && basename(realpathSync(found)) === basename(process.execPath) ? found : process.execPath;
 }

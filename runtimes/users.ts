@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import process from "node:process";
 import type { Identity } from "../core/arbiter/process.ts";
 import type { SettingName, Settings } from "../core/settings/table.ts";
+import { runtime } from "./current.ts";
 import { libc } from "./libc.ts";
 
 export interface User {
@@ -49,7 +50,7 @@ export function objections(settings: Wanted): { readonly name: SettingName; read
   if (group !== null && findGroup(group) === null) object("group", `there is no group ${JSON.stringify(group)} in /etc/group`);
   if (initgroups && user === null) object("initgroups", "it gives workers the groups of user, write that too");
   else if (initgroups && known?.name === null) object("initgroups", `no user in /etc/passwd has the number ${user}, so nobody knows its groups`);
-  else if (initgroups && libc instanceof Error) object("initgroups", libc.message);
+  else if (initgroups && !runtime.become && libc instanceof Error) object("initgroups", libc.message);
   if (found.length === 0 && ownUser() !== 0 && identityOf(settings) !== undefined) {
     object(user !== null ? "user" : "group", `this process runs as user ${ownUser()}, and only root may run workers as somebody else`);
   }

@@ -14,7 +14,8 @@ const identity = process.env.TSGI_IDENTITY;
 delete process.env.TSGI_IDENTITY;
 if (identity !== undefined) {
   const { uid, gid, initgroups } = JSON.parse(identity) as Identity;
-  requireLibc().become(initgroups!, uid, gid);
+  if (runtime.become) runtime.become({ uid, gid, initgroups });
+  else requireLibc().become(initgroups!, uid, gid);
 }
 // After the change of user, which would undo it.
 if (dieWithParent(arbiter) === false) process.exit(0);

@@ -1,10 +1,11 @@
-/** How to start a worker, on the runtime we run on or on the other one. */
-import { existsSync } from "node:fs";
+/** How to start a worker, on the runtime we run on or on another one. */
+import { existsSync, realpathSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import { runtime } from "./current.ts";
 import { scrub } from "./environment.ts";
 import { inside } from "./inside.ts";
+import { findProgram } from "./program.ts";
 import type { Runtime } from "./runtime.ts";
 
 /** A program to spawn: argv and environment. */
@@ -19,15 +20,23 @@ export interface WorkerCommandOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Where the application is: its configuration counts, not tsgi's. */
   readonly appDirectory: string;
-  /** The runtime to start it on: by default the one we run on. The other one's program is looked for in PATH. */
+  /** The runtime to start it on: by default the one we run on. Another one's program is looked for in PATH. */
   readonly on?: Runtime["name"];
 }
 
 /** How to start `script` as a worker, with an environment in which nothing steers the server from outside. */
 export function workerCommand({ script, env, appDirectory, on = runtime.name }: WorkerCommandOptions): Command {
   if (inside()?.isExecutable) return { command: process.execPath, args: [], env: scrub(env) };
-  const args = on === "deno" ? [...DENO_FLAGS, ...denoConfiguration(appDirectory), script] : [...BUN_FLAGS, script];
-  return { command: on === runtime.name ? process.execPath : on, args, env: scrub(env) };
+  const flags = { deno: () => [...DENO_FLAGS, ...denoConfiguration(appDirectory)], bun: () => BUN_FLAGS, node: () => NODE_FLAGS };
+  return { command: on === runtime.name ? process.execPath : programOf(on, env), args: [...flags[on](), script], env: scrub(env) };
+}
+
+/** A `node` that is not there is in PATH nevertheless, where Deno and `bun --bun` put themselves under that name. */
+function programOf(name: Runtime["name"], { PATH = "" }: Readonly<Record<string, string>>): string {
+  const own = realpathSync(process.execPath);
+  const found = findProgram(name, PATH, process.cwd(), (path) => realpathSync(path) !== own);
+  if (found === null) throw new Error(`Cannot run ${name}: is it in PATH?`);
+  return found;
 }
 
 /** An empty configuration and no .env: a bunfig.toml in the current or home directory could preload code. No package is fetched unasked. */
@@ -35,6 +44,9 @@ const BUN_FLAGS = ["--no-env-file", "--config=/dev/null", "--no-install"];
 
 /** `--unstable-net` is for binding beside others; without `--unstable-no-legacy-abort`, a request's signal fires after every answer. */
 const DENO_FLAGS = ["run", "-A", "--no-prompt", "--unstable-net", "--unstable-no-legacy-abort"];
+
+/** USR1 would open a debugger that everybody on this machine may use. What a module is, Node sees by itself, with a warning for each. */
+const NODE_FLAGS = ["--disable-sigusr1", "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON"];
 
 /**
  * Deno looks for its configuration beside the main module, which is tsgi's own: the application's import map would be ignored. With a

@@ -1,10 +1,11 @@
-/** The worker's side of the process port, over node:process, which Deno and Bun share. */
+/** The worker's side of the process port, over node:process, which the runtimes share. */
 import { hostname } from "node:os";
 import process from "node:process";
 import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
 import type { WorkerSystem } from "../core/arbiter/process.ts";
 import { adopt, bindReusePort, selfTest } from "./adoption.ts";
 import { closeDescriptor, takeDescriptors } from "./descriptor_channel.ts";
+import { inheritedDescriptors } from "./inherited.ts";
 import { crewSystem } from "./threads.ts";
 import { loader } from "./loader.ts";
 import { alsoOnStandardError, openLogFile } from "./log_file.ts";
@@ -19,6 +20,7 @@ import { openSyslog } from "./syslog.ts";
 const LAST_WORDS = 200;
 
 export function workerSystem(runtime: Runtime): WorkerSystem {
+  const inherited = inheritedDescriptors();
   return {
     pid: process.pid,
     now,
@@ -34,8 +36,8 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
       process.on("unhandledRejection", (error) => run("rejection", error));
     },
     send,
-    takeDescriptors: (count) => takeDescriptors(CHANNEL_DESCRIPTOR, count),
-    takeShared: () => takeMemory(CHANNEL_DESCRIPTOR),
+    takeDescriptors: (count) => inherited?.splice(0, count) ?? takeDescriptors(CHANNEL_DESCRIPTOR, count),
+    takeShared: () => (inherited === null ? takeMemory(CHANNEL_DESCRIPTOR) : null),
     clock,
     crew: crewSystem(runtime),
     adopt: (descriptor, options) => adopt(runtime, descriptor, options),
@@ -47,13 +49,14 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     memoryStats,
     hasDescriptors,
     configReader: async () => (await import("./files.ts")).configReader,
-    closeDescriptor,
+    closeDescriptor: runtime.native ? () => {} : closeDescriptor, // There, it is the server's own.
     openLog: (target, kind, told) => openLogFile(target, kind === "access" ? { standard: 1, batched: true, warn: told } : { standard: 2, warn: alsoOnStandardError(told) }),
     openSyslog,
     hostname,
     rawUrls: runtime.rawUrls,
     isWhole: (response) => runtime.isWhole(response),
     checkHeaders: runtime.checkHeaders,
+    ...(runtime.Response ? { Response: runtime.Response } : {}),
     exit,
   };
 

@@ -1,12 +1,15 @@
 /**
  * Why an application could not be loaded, in one message that a stranger can act on.
  *
- * What the engines throw at an import differs in class, text and place (tried on Deno 2.9.5 and Bun 1.4.5):
+ * What the engines throw at an import differs in class, text and place (tried on Deno 2.9.5, Bun 1.4.5 and Node 24.21):
  *
  * - Deno reports an unreadable or missing module as a TypeError whose message has the text, a drawing, colours, and a last line
  *   `at URL:LINE:COLUMN`; what V8 itself refuses is a SyntaxError whose message ends with ` at URL:LINE:COLUMN`.
  * - Bun throws a BuildMessage with a `position`, or an AggregateError of several; a ResolveMessage with `specifier` and `referrer`;
  *   a SyntaxError without a place or stack for a name that a module does not export.
+ * - Node puts file and line, the source line and, except at the end of a file, carets below it before the stack of a SyntaxError in
+ *   TypeScript; in JavaScript it says no place (runtimes/node.ts asks for it once more). A missing module is an Error whose message ends
+ *   with the path of who imports it.
  *
  * Whatever else comes was thrown by the application.
  */
@@ -32,7 +35,7 @@ export interface Imported {
 
 /** Makes the error for an import that threw `error`. */
 export function importFailure(error: unknown, imported: Imported): AppLoadError {
-  const known = fromDeno(error, imported) ?? fromBun(error, imported) ?? fromEngine(error, imported) ?? fromRequire(error, imported);
+  const known = fromDeno(error, imported) ?? fromBun(error, imported) ?? fromNode(error, imported) ?? fromEngine(error, imported) ?? fromRequire(error, imported);
   const { why, detail } = known ?? { why: `it threw ${thrownText(error)}`, detail: stackOf(error) };
   return new AppLoadError(`Cannot load ${imported.module}: ${why}`, 3, detail);
 }
@@ -100,6 +103,31 @@ function fromBun(error: unknown, imported: Imported): Known | null {
   const { message, position } = messages[0]!;
   const more = messages.length > 1 ? ` (and ${messages.length - 1} more)` : "";
   return syntaxError(message + more, position ? positionOf(position) : undefined, imported, texts.join("\n"));
+}
+
+function fromNode(error: unknown, imported: Imported): Known | null {
+  if (!(error instanceof Error)) return null;
+  const { code } = error as { readonly code?: unknown };
+  const isMissing = code === "ERR_MODULE_NOT_FOUND" || code === "ERR_UNKNOWN_BUILTIN_MODULE";
+  if (!isMissing && !(error instanceof SyntaxError)) return null; // Whatever the application threw is not even looked at.
+  const { message, stack = "" } = error;
+  if (code === "ERR_UNKNOWN_BUILTIN_MODULE") return missingModule(message.replace(/^No such built-in module: /, ""), imported.url, imported, message);
+  if (code === "ERR_MODULE_NOT_FOUND") {
+    const [, specifier, referrer] = /^Cannot find (?:module|package) '(.+)' imported from (.+)$/.exec(message) ?? [];
+    return specifier === undefined ? null : missingModule(specifier, referrer, imported, message);
+  }
+  if (message.startsWith("The requested module ")) return null;
+  const place = drawnPlace(stack);
+  if (place === undefined) return /^SyntaxError.*\n +at compileSourceTextModule /.test(stack) ? syntaxError(message, undefined, imported, undefined) : null;
+  return syntaxError(message, place, imported, applicationFrames(stack));
+}
+
+/** The `FILE:LINE:COLUMN` of what Node draws before the stack of a SyntaxError; at the end of a file it marks no column. */
+export function drawnPlace(stack: string): string | undefined {
+  const [drawing = ""] = stack.split(/^SyntaxError/m, 1);
+  const [, place] = /^(.+:\d+)\n/.exec(drawing) ?? [];
+  const [, indent] = /\n( *)\^+\n/.exec(drawing) ?? [];
+  return place === undefined || indent === undefined ? place : `${place}:${indent.length + 1}`;
 }
 
 /** What V8 and JavaScriptCore refuse when they link modules. */

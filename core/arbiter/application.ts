@@ -68,9 +68,15 @@ async function importNamed({ module }: AppUri, loader: LoadOptions): Promise<Rec
     return await loader.importModule(url);
   } catch (error) {
     const failure = importFailure(error, { module, url });
-    if (url !== module || PACKAGE.test(module) || !failure.message.includes(`no such module ${module}`)) throw failure;
+    if (url !== module || PACKAGE.test(module) || !names(failure, module)) throw failure;
     throw new AppLoadError(`Cannot load ${module}: no such file, and no such package${dotted(module, loader)}`, 3);
   }
+}
+
+/** Node tells the package only, whatever of it was asked for. */
+function names({ message }: AppLoadError, module: string): boolean {
+  const [own = module] = /^(?:@[^/]+\/)?[^/]+/.exec(module) ?? [];
+  return message.includes(`no such module ${module}`) || message.includes(`no such module ${own}, imported`);
 }
 
 /** The URL of a file, whose ending may be left out; undefined for what can only be a package. Throws {@linkcode AppLoadError}. */

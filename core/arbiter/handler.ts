@@ -25,7 +25,7 @@ import type { RequestLog, Seen } from "./request_log.ts";
 import { type Door, enter, leave, type Traffic } from "./traffic.ts";
 
 export interface Handling {
-  readonly system: Pick<WorkerSystem, "rawUrls" | "checkHeaders">;
+  readonly system: Pick<WorkerSystem, "rawUrls" | "checkHeaders" | "Response">;
   readonly settings: Settings;
   readonly address: Address;
   readonly door: Door;
@@ -44,6 +44,8 @@ export interface Handler {
   readonly handler: NativeHandler;
   /** If the body of `response` is a stream, has `run` called just before it ends, and says true. Absent where nobody can tell. */
   readonly whenEnding?: (response: Response, run: () => void) => boolean;
+  /** Nobody but the gateway gets the Requests. */
+  readonly lightRequests?: boolean;
 }
 
 export function createHandler(application: Application, handling: Handling): Handler {
@@ -70,7 +72,7 @@ function hookedHandler({ app, entering, finished }: HookedApp, handling: Handlin
 
 const SOFTWARE = "tsgi";
 
-function tsgiHandler(app: App, { settings, address, door, traffic, log, requestLog, register, metrics, multiprocess }: Handling, hook: HookedApp["finished"]): Handler {
+function tsgiHandler(app: App, { system, settings, address, door, traffic, log, requestLog, register, metrics, multiprocess }: Handling, hook: HookedApp["finished"]): Handler {
   const end = requestLog === null ? finished : finishedAndLogged;
   const streams = new WeakMap<Response, Note>();
   const notes = new WeakMap<Exchange, Note>();
@@ -88,11 +90,12 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
     noHost: () => door.madeUpHost,
     isLast: true,
     environ: !settings.metrics ? {} : { "tsgi.metrics": applicationMetrics },
+    ...(system.Response ? { Response: system.Response } : {}),
     streaming,
     finished: hook === null ? end : finishedAndHooked,
     ...(requestLog?.isTimed ? { clock: now } : {}),
   });
-  return { handler, whenEnding };
+  return { handler, whenEnding, lightRequests: true };
 
   function handler(request: Request, platform: unknown): Response | Promise<Response> {
     enter(traffic, door);

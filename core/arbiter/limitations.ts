@@ -22,6 +22,9 @@ export function limitations(settings: Settings, kind: Application["kind"]): read
         "told a stream from a whole answer",
     );
   }
+  if (settings.runtime === "node" && settings.workerClass === "sync") {
+    found.push("--worker-class sync on Node: a busy worker cannot stop accepting, so what it has accepted waits for it, though others may be idle");
+  }
   const forTsgi = [settings.rootPath !== null && "--root-path", settings.headerMap !== "drop" && "--header-map", settings.forwarderHeaders.length > 0 && "--forwarder-headers"].filter((flag) => flag !== false);
   if (kind === "fetch") for (const flag of forTsgi) found.push(`${flag} does nothing here: a Fetch handler gets the request as it came`);
   if (settings.threads > 1 && threadCount(settings) === null) {

@@ -44,6 +44,7 @@ export function preflight(system: ArbiterSystem, { settings, title, surroundings
         ...surroundings,
         watchdog: false,
         metrics: false,
+        descriptors: () => [],
         onMessage: (message) => {
           if (message.type === "hello") {
             child!.send({ type: "start", id: 0, slot: 0, generation, settings: quiet, multiprocess, ...(hooks === undefined ? {} : { hooks }) });

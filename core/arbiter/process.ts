@@ -1,5 +1,5 @@
 /**
- * The process port: what core asks of the operating system. Implemented once for Deno and Bun in runtimes/process.ts.
+ * The process port: what core asks of the operating system. Implemented once for all runtimes in runtimes/process.ts.
  */
 import type { SyslogAddress } from "../logging/syslog.ts";
 import type { ConfigReader } from "../settings/config_file.ts";
@@ -48,7 +48,9 @@ export interface Identity extends Owner {
 export interface SpawnOptions {
   readonly title: string;
   /** The runtime to run on: the arbiter's own, or another. */
-  readonly runtime: "deno" | "bun";
+  readonly runtime: "deno" | "bun" | "node";
+  /** The sockets of its own slot, for a worker that can only be born with them. */
+  readonly descriptors: () => readonly number[];
   readonly env: Readonly<Record<string, string>>;
   readonly directory: string;
   readonly appDirectory: string;
@@ -145,6 +147,8 @@ export interface WorkerSystem {
   isWhole(response: Response): boolean | undefined;
   /** Throws for a header of a Fetch handler's response that would end or desynchronise the native server. */
   checkHeaders(response: Response): void;
+  /** What the gateway makes its answers of, where it is not the platform's own. */
+  readonly Response?: typeof Response;
   /** Ends the process when everything said has been sent and written. */
   exit(code: number): void;
 }
@@ -175,6 +179,10 @@ export interface ServeOptions {
   readonly onError: (error: unknown) => Response;
   /** Seconds. */
   readonly keepAlive: number;
+  /** For a socket that the server itself makes listen (Node). */
+  readonly backlog?: number;
+  /** Nobody but the gateway gets the Requests: they need not be the platform's own, where there are quicker ones. */
+  readonly lightRequests?: boolean;
   /** If the body of `response` is a stream, has `run` called just before it ends, and says true; absent where nobody can tell. */
   readonly whenEnding?: (response: Response, run: () => void) => boolean;
 }

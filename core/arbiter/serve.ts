@@ -309,9 +309,9 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
     const attended = inFlight.attend(tally === null ? made.handler : tallied(made.handler, tally));
     const guarded = concurrency === null ? attended : concurrency.guard(attended, thread ? { get inFlight() { return thread.gauges.totalInFlight(); } } : traffic, door);
     const traced = tracing === null ? guarded : tracing.around(guarded, place.address);
-    const options = { ...made, handler: identified(traced, settings), onError: refuse, keepAlive: settings.keepAlive };
+    const options = { ...made, handler: identified(traced, settings), onError: refuse, keepAlive: settings.keepAlive, backlog: settings.backlog };
     const served = descriptor === null
-      ? await system.bind(place.address, { ...options, backlog: settings.backlog })
+      ? await system.bind(place.address, options)
       : await system.adopt(descriptor, options).finally(() => system.closeDescriptor(descriptor));
     door.madeUpHost = served.madeUpHost;
     const one: Open = { slot, door, served };

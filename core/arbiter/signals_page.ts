@@ -38,6 +38,7 @@ To take it back, end the new one instead:
 - **A daemon's workers** can be sent away first, to see how the new ones do alone: WINCH to the old arbiter; then TERM to it, or HUP, which
   brings its workers back, and TERM to the new one.
 - **A new arbiter that cannot serve** ends, and the old one logs why and serves on. The hook \`preExec\` may refuse an upgrade.
+- **Not on Node**, which cannot hand sockets on: there, the log says so, and the server serves on.
 - **One at a time.** A second USR2 is ignored while both live, by the old one and by the new one.
 - **The old one's descriptors** are what the new one gets (\`TSGI_FD\`, \`TSGI_PID\`): of several slots, all; an address that the new
   configuration does not have is closed. \`--reuse-port\` cannot be switched on by an upgrade. Slots that only one of the two has, because

@@ -314,6 +314,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         watchdog: settings.watchdog,
         metrics: settings.metrics,
         threads: threadCount(settings) ?? 1,
+        descriptors: () => generations.of(generation).held.map((h) => h.descriptor(slot)).filter((fd) => fd !== null),
         onMessage: (message) => {
           if (message.type !== "hello") return hear(id, message);
           child.send({ type: "start", id, slot, generation, settings: steering.settingsFor(settings), multiprocess, ...order, ...breakageFor(generation), ...(canary ? { canary } : {}) });
@@ -467,6 +468,9 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       { name: "onReload", args: [] },
     ]);
     if (reason !== null) return tell({ type: "refused", reason, at: system.now() });
+    if (found.settings.runtime === "node" && generations.of(state.generation).held.some((h) => h.mode === "slots")) {
+      return tell({ type: "refused", reason: "--runtime node needs sockets of another kind: stop the server and start it again", at: system.now() });
+    }
     const changed = changes(generations.of(state.generation).settings, found.settings);
     if (changed.length > 0) log("info", "changes", { changes: changed.join("; ") });
     if (found.pending.length > 0) log("warning", "needs-restart", { settings: found.pending.join(", ") });
@@ -526,10 +530,10 @@ function slotsOf(held: Held): number {
   return held.slots ?? 0;
 }
 
-/** Sync workers share one socket, so that an idle one takes what a busy one cannot. */
+/** Sync workers share one socket, so that an idle one takes what a busy one cannot. Workers on Node can be handed no socket to cover. */
 function holdMode({ classOf }: SuperviseOptions, settings: Settings): "adopt" | "shared" {
   const workerClass = classOf?.(settings) ?? builtInClass(settings.workerClass);
-  return workerClass?.sockets === "shared" ? "shared" : "adopt";
+  return workerClass?.sockets === "shared" || settings.runtime === "node" ? "shared" : "adopt";
 }
 
 /** Who may connect to a unix socket. */

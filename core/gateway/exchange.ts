@@ -44,6 +44,7 @@ export interface Gateway {
   readonly clock: (() => number) | null;
   /** Its Responses go to the native server as they are. */
   readonly isLast: boolean;
+  readonly Response: typeof Response;
   readonly serverInfo: (request: Request, argument: unknown, context: unknown) => ServerInfo;
 }
 

@@ -31,6 +31,8 @@ export interface GatewayOptions extends EnvironOptions {
   readonly statusText?: "explicit" | "runtime";
   /** Whether `request.url` is the client's raw text, to be compared with Host. By default so if Deno.serve itself calls the handler. */
   readonly rawUrl?: boolean;
+  /** What answers are made of, by default the platform's Response: anything that the server can send. */
+  readonly Response?: typeof Response;
   /** Headers for every answer that does not set them itself. */
   readonly responseHeaders?: HeaderList;
   /** Prints whole lines of `tsgi.errors`, where `errors` is not given; console.error by default. */
@@ -83,8 +85,8 @@ export function createGateway(app: App, options: GatewayOptions = {}): GatewayHa
 }
 
 function settle(options: GatewayOptions): Gateway {
-  const { server, errors = null, print = null, onError = null, streaming = null, finished = null, clock = null, responseHeaders = [], isLast = false } = options;
-  return { environ: environSettings(options), heads: new Heads(responseHeaders), errors, print, onError, streaming, finished, clock, isLast, serverInfo: serverInfoOf(server) };
+  const { server, errors = null, print = null, onError = null, streaming = null, finished = null, clock = null, responseHeaders = [], isLast = false, Response = globalThis.Response } = options;
+  return { environ: environSettings(options), heads: new Heads(responseHeaders), errors, print, onError, streaming, finished, clock, isLast, Response, serverInfo: serverInfoOf(server) };
 }
 
 function serverInfoOf(server: GatewayOptions["server"]): Gateway["serverInfo"] {

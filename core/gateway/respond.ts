@@ -51,7 +51,7 @@ export function plain(call: Call, code: keyof typeof PLAIN, error: unknown): Res
   call.sentHead = head;
   const isHead = call.request.method === "HEAD";
   call.payload = isHead ? null : text;
-  const response = new Response(isHead ? null : text, head.init(text.length, call.mode.hasReason));
+  const response = new call.gateway.Response(isHead ? null : text, head.init(text.length, call.mode.hasReason));
   void call.over(error);
   return response;
 }
@@ -82,7 +82,7 @@ function whole(call: Call, head: Head, payload: string | Uint8Array): Response {
   // The way of most answers: the runtime counts the bytes of the string itself, and answers HEAD by itself too.
   if (isFramed && head.hasContentType && typeof payload === "string" && payload !== "") {
     commit(call, head).payload = payload;
-    return new Response(payload, call.mode.copies ? head.template : head.frameless);
+    return new call.gateway.Response(payload, call.mode.copies ? head.template : head.frameless);
   }
   const length = byteLength(payload);
   if (hasNoBody(call, head)) {
@@ -92,9 +92,9 @@ function whole(call: Call, head: Head, payload: string | Uint8Array): Response {
   if (head.contentLength >= 0 && head.contentLength !== length) return misdeclared(call, head, payload);
   commit(call, head).payload = payload;
   const init = isNative ? head.frameless : head.init(length, hasReason);
-  if (length === 0) return new Response(null, init);
+  if (length === 0) return new call.gateway.Response(null, init);
   // Response would add a Content-Type to a string (SPEC S-12).
-  return new Response((typeof payload === "string" && !head.hasContentType ? ENCODER.encode(payload) : payload) as BodyInit, init);
+  return new call.gateway.Response((typeof payload === "string" && !head.hasContentType ? ENCODER.encode(payload) : payload) as BodyInit, init);
 }
 
 /** An Array with another length than it declared: cut off, or broken off (SPEC B-12). */
@@ -104,13 +104,13 @@ function misdeclared(call: Call, head: Head, payload: string | Uint8Array): Resp
   if (bytes.length > declared) {
     call.log(tooLong(declared));
     commit(call, head).payload = bytes.subarray(0, declared);
-    return new Response(declared === 0 ? null : call.payload as BodyInit, head.init(declared, call.mode.hasReason));
+    return new call.gateway.Response(declared === 0 ? null : call.payload as BodyInit, head.init(declared, call.mode.hasReason));
   }
   const error = tooShort(declared, bytes.length);
   call.log(error);
   call.error = error;
   commit(call, head).payload = bytes;
-  return new Response(broken(bytes, call.breakage(error)), head.init(declared, call.mode.hasReason));
+  return new call.gateway.Response(broken(bytes, call.breakage(error)), head.init(declared, call.mode.hasReason));
 }
 
 /** The first write() resolves it, wherever it is; else what the application returns in the end. */
@@ -198,7 +198,7 @@ function begin(call: Call, reader: BodyReader, body: object, result: Result): Re
 function abandon(call: Call): Response {
   call.isCommitted = true;
   void call.over(null);
-  return new Response(null, { status: 400 });
+  return new call.gateway.Response(null, { status: 400 });
 }
 
 function done(call: Call, response: Response): Response {
@@ -210,7 +210,7 @@ function streaming(call: Call, head: Head): Response {
   const { isNative, hasReason } = call.mode;
   const stream = new BodyStream(call, head.contentLength);
   const init = isNative && head.contentLength < 0 ? head.frameless : head.init(head.contentLength, hasReason);
-  const response = new Response(stream.stream, init);
+  const response = new call.gateway.Response(stream.stream, init);
   commit(call, head).stream = stream;
   call.gateway.streaming?.(call, response);
   return response;
@@ -222,7 +222,7 @@ function bare(call: Call, head: Head, length = -1): Response {
   const declared = head.code === 204 ? -1 : head.contentLength >= 0 ? head.contentLength : head.isBodyless ? -1 : length;
   const init = head.init(declared, call.mode.hasReason);
   // A native server would say Content-Length: 0 to HEAD for no body at all, which nobody has claimed (SPEC B-13).
-  return new Response(call.mode.isNative && declared < 0 && !head.isBodyless ? ended() : null, init);
+  return new call.gateway.Response(call.mode.isNative && declared < 0 && !head.isBodyless ? ended() : null, init);
 }
 
 function commit(call: Call, head: Head): Call {

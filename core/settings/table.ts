@@ -210,7 +210,7 @@ export const TABLE = {
       "CPU of the smallest answer; without it, nothing is counted.",
   },
   runtime: {
-    kind: "choice", choices: ["deno", "bun"], default: null, computed: true, shown: "the runtime tsgi itself runs on", section: "workers",
+    kind: "choice", choices: ["deno", "bun", "node"], default: null, computed: true, shown: "the runtime tsgi itself runs on", section: "workers",
     applies: "reload",
     doc: "Runtime the workers run on, which may be another one than the arbiter's. Its program must be in PATH.",
   },

@@ -34,6 +34,7 @@ import { Reporters } from "../reporters.ts";
 import { createPidfile, type Pidfile } from "../pidfile.ts";
 import { openFilesNote, openFilesObjections } from "../open_files.ts";
 import { arbiterSystem, wait } from "../process.ts";
+import { threadObjections } from "../threads.ts";
 import { type Starter, writeStatus } from "../status.ts";
 import { upgradeIn } from "../upgrade.ts";
 import { arbiterSyslog, type ArbiterSyslog, syslogObjections } from "../arbiter_syslog.ts";
@@ -68,6 +69,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       ...insideObjections(settings),
       ...openFilesObjections({ settings, workers: workerCount(settings, cpuCount()) }),
       ...syslogObjections(settings),
+      ...threadObjections(settings),
     ],
     ...(inside() === null ? {} : { inside: inside()! }),
   };

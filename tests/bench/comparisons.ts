@@ -3,7 +3,7 @@ import type { Contestant } from "./contestant.ts";
 import { program, root } from "./contestant.ts";
 import type { LoadOptions } from "./load_generator.ts";
 
-export type RuntimeName = "deno" | "bun";
+export type RuntimeName = "deno" | "bun" | "node";
 
 export interface Comparison {
   readonly group: Group;
@@ -43,8 +43,13 @@ const BROWSER: readonly string[] = [
   "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
 ];
 
-/** All comparisons for a runtime. */
+/** All comparisons for a runtime. On Node, whose own server makes no Request and no Response and serves no Hono, they are only shown. */
 export function comparisons(runtime: RuntimeName): Comparison[] {
+  if (runtime !== "node") return [...all(runtime), ...servers(runtime)];
+  return all(runtime).filter(({ name }) => name !== "a Hono application").map((one) => ({ ...one, atLeast: null }));
+}
+
+function all(runtime: RuntimeName): Comparison[] {
   const own = (job: string, ...flags: string[]) => tsgi(runtime, `tests/bench/apps/tsgi.ts:${job}`, flags);
   const native = (job: string) => bare(runtime, job);
   const hello = own("hello");
@@ -65,7 +70,6 @@ export function comparisons(runtime: RuntimeName): Comparison[] {
     compare("bodies", "1,000 chunks of 1 KiB, streamed", own("streams"), native("streams"), 0.95, { connections: 16 }),
     compare("bodies", "25 MB upload, read whole", own("uploads"), native("uploads"), 0.9, { connections: 2, upload: 25e6 }),
     compare("bodies", "file of 100 MB", own("file"), native("file"), 0.95, { connections: 2, path: "/file" }),
-    ...servers(runtime),
   ];
 }
 
@@ -103,15 +107,17 @@ function tsgi(runtime: RuntimeName, app: string, flags: readonly string[] = []):
 }
 
 function bare(runtime: RuntimeName, job: string): Contestant {
-  return { name: runtime === "deno" ? "Deno.serve" : "Bun.serve", command: [...script(runtime), "tests/bench/apps/bare.ts", "{port}", job] };
+  return { name: NATIVE[runtime], command: [...script(runtime), `tests/bench/apps/${runtime === "node" ? "bare_node" : "bare"}.ts`, "{port}", job] };
 }
 
 function hono(runtime: RuntimeName): Contestant {
-  return { name: `Hono on ${runtime === "deno" ? "Deno.serve" : "Bun.serve"}`, command: [...script(runtime), "tests/bench/apps/hono.ts", "{port}"] };
+  return { name: `Hono on ${NATIVE[runtime]}`, command: [...script(runtime), "tests/bench/apps/hono.ts", "{port}"] };
 }
 
+const NATIVE = { deno: "Deno.serve", bun: "Bun.serve", node: "node:http" } as const;
+
 function script(runtime: RuntimeName): readonly string[] {
-  return runtime === "deno" ? [run("deno"), "run", "-A"] : [run("bun")];
+  return runtime === "deno" ? [run("deno"), "run", "-A"] : [run(runtime)];
 }
 
 function run(name: string): string {

@@ -1,7 +1,7 @@
 /**
  * tsgi beside the bare native servers and others, in interleaved pairs. Prints Markdown; `--json FILE` keeps every sample.
  *
- * Usage: bun tests/bench/run.ts [deno|bun ...] [hello|apps|features|bodies|servers ...] [--pairs 7] [--seconds 2] [--json FILE]
+ * Usage: bun tests/bench/run.ts [deno|bun|node ...] [hello|apps|features|bodies|servers ...] [--pairs 7] [--seconds 2] [--json FILE]
  * Without a group, the quick set: hello and apps.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -18,7 +18,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { pairs: { type: "string", default: "7" }, seconds: { type: "string", default: "2" }, json: { type: "string" }, all: { type: "boolean", default: false } },
 });
-const runtimes = chosen<RuntimeName>(["deno", "bun"], ["deno", "bun"]);
+const runtimes = chosen<RuntimeName>(["deno", "bun", "node"], ["deno", "bun"]);
 const groups = values.all ? GROUPS : chosen<Group>(GROUPS, ["hello", "apps"]);
 const folder = mkdtempSync(join(tmpdir(), "tsgi-bench-"));
 process.env[FILE_VARIABLE] = join(folder, "file");

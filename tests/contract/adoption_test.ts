@@ -53,7 +53,7 @@ test("adopt() of a wildcard socket tells who the client is", async () => {
   const served = await adopt(runtime, held.descriptor(0)!, {
     ...answering(""),
     handler: (request, platform) => {
-      const peer = runtime.name === "bun" ? (platform as Bun.Server<undefined>).requestIP(request)?.address : ((platform as Deno.ServeHandlerInfo).remoteAddr as Deno.NetAddr).hostname;
+      const peer = "requestIP" in (platform as object) ? (platform as Bun.Server<undefined>).requestIP(request)?.address : ((platform as Deno.ServeHandlerInfo).remoteAddr as Deno.NetAddr).hostname;
       return new Response(peer);
     },
   });
@@ -230,12 +230,13 @@ test("what a killed worker has not accepted is served by the next", async () => 
   held.close();
 });
 
-const names: readonly Name[] = ["deno", "bun"];
+const names: readonly Name[] = ["deno", "bun", "node"];
 for (const name of names) {
   test(`a ${name} worker adopts what this arbiter hands it, TCP and unix at once`, { skip: program(name) === null }, async () => {
     const helds = [await hold(local, options), await hold({ kind: "unix", path: join(folder, `${name}.sock`) }, options)];
-    const worker = await start(name);
-    worker.hand(helds.map((held) => held.descriptor(0)!));
+    const descriptors = helds.map((held) => held.descriptor(0)!);
+    const worker = await start(name, {}, descriptors);
+    worker.hand(descriptors);
     await worker.order("adopt", { count: 2 });
     for (const held of helds) assert.equal(await get(held.address), String(worker.pid));
     await worker.end();
@@ -284,7 +285,7 @@ test("a TCP server inherited from a parent is served as fd://N", async () => {
 });
 
 async function adopter(held: Held) {
-  const worker = await start();
+  const worker = await start(runtime.name, {}, [held.descriptor(0)!]);
   worker.hand([held.descriptor(0)!]);
   await worker.order("adopt", { count: 1 });
   return worker;

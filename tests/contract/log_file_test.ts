@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { openLogFile } from "../../runtimes/log_file.ts";
 
 const MODULE = new URL("../../runtimes/log_file.ts", import.meta.url).href;
-const RUN = "Deno" in globalThis ? ["run", "-A", "--no-lock"] : ["run"];
+const RUN = "Deno" in globalThis ? ["run", "-A", "--no-lock"] : "Bun" in globalThis ? ["run"] : [];
 
 async function inDirectory(claim: (directory: string) => unknown): Promise<void> {
   const directory = fs.mkdtempSync(join(tmpdir(), "log_file_"));

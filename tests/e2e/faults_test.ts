@@ -136,9 +136,8 @@ test("tsgi serves a socket that it inherits", async () => {
   }
 });
 
-test("tsgi runs its workers on the other runtime", async () => {
-  const other = runtime === "deno" ? "bun" : "deno";
-  const whoami = `export default { fetch: () => new Response("Deno" in globalThis ? "deno" : "bun") };`;
+for (const other of ["deno", "bun", "node"].filter((name) => name !== runtime)) test(`tsgi runs its workers on another runtime, ${other}`, async () => {
+  const whoami = `export default { fetch: () => new Response("Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node") };`;
   await withFolder({ "app.ts": whoami }, async (folder) => {
     const env = { PATH: `${root}node_modules/.bin:${process.env.PATH}` };
     await withServer({ args: ["-w", "2", "--runtime", other, "-b", "127.0.0.1:0", "app.ts"], cwd: folder, env }, async (server) => {

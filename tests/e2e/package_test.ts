@@ -1,6 +1,6 @@
 /** The npm package, started in every way there is. */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { delimiter, join } from "node:path";
 import process from "node:process";
@@ -10,10 +10,10 @@ import { childrenOf, curl, isAlive, root, Server, withServer } from "./server.ts
 
 const APP = `
 import { compose } from "tsgi";
-export default { fetch: () => new Response(typeof compose + " on " + ("Bun" in globalThis ? "bun" : "deno")) };
+export default { fetch: () => new Response(typeof compose + " on " + ("Bun" in globalThis ? "bun" : "Deno" in globalThis ? "deno" : "node")) };
 `;
 /** Without an import: what runs tsgi from a cache has no package beside the application. */
-const BARE_APP = 'export default { fetch: () => new Response("function on " + ("Bun" in globalThis ? "bun" : "deno")) };\n';
+const BARE_APP = 'export default { fetch: () => new Response("function on " + ("Bun" in globalThis ? "bun" : "Deno" in globalThis ? "deno" : "node")) };\n';
 
 const bin = join(root, "node_modules/.bin");
 const { folder, tarball, project, remove } = pack();
@@ -23,13 +23,22 @@ writeFileSync(join(project, "app.ts"), APP);
 /** A PATH of what the tests need, whatever this machine has besides. */
 const both = join(folder, "both");
 const onlyNode = join(folder, "node");
+const onlyOldNode = join(folder, "old");
 const onlyBun = join(folder, "bun");
-const node = command(folder, "node", "-p", "process.execPath").trim();
+const node = realpathSync(join(bin, "node"));
+/** A Node that tsgi does not run on, if this machine has one. */
+const oldNode = (process.env.PATH ?? "").split(delimiter).map((directory) => join(directory, "node")).find((path) => existsSync(path) && majorOf(path) < 24);
+const withOldNode = { skip: oldNode === undefined && "this machine has no Node that is too old" };
 program(onlyNode, "node", node);
+if (oldNode !== undefined) program(onlyOldNode, "node", oldNode);
 program(both, "node", node);
 for (const name of ["deno", "bun", "bunx"]) program(both, name, realpathSync(join(bin, name)));
 for (const name of ["bun", "bunx"]) program(onlyBun, name, realpathSync(join(bin, name)));
 const PATH = [both, ...(process.env.PATH ?? "").split(delimiter)].join(delimiter);
+
+function majorOf(path: string): number {
+  return Number(command(folder, path, "-p", "process.versions.node").split(".")[0]);
+}
 
 function program(directory: string, name: string, path: string): void {
   mkdirSync(directory, { recursive: true });
@@ -55,9 +64,10 @@ async function gone(pids: readonly number[]): Promise<void> {
 }
 
 const WAYS: readonly (readonly [way: string, runtime: string])[] = [
-  ["node_modules/.bin/tsgi", "bun"],
+  ["node_modules/.bin/tsgi", "node"],
+  ["node_modules/.bin/tsgi --runtime bun", "bun"],
   ["node_modules/.bin/tsgi --runtime deno", "deno"],
-  ["npx tsgi", "bun"],
+  ["npx tsgi", "node"],
   ["npx tsgi --runtime=deno", "deno"],
   ["bunx tsgi", "bun"],
   ["bunx --bun tsgi", "bun"],
@@ -98,7 +108,7 @@ test("bunx tsgi serves where there is no node", async () => {
 });
 
 test("a launcher's server stops when the launcher is killed", async () => {
-  // A launcher that becomes the runtime is the server itself, whose workers the kernel kills.
+  // A launcher that becomes the runtime, or serves itself, is the server: the kernel kills its workers, or they see that it is gone.
   const server = new Server({ command: ["node_modules/.bin/tsgi"], args: ["app.ts", "-b", "127.0.0.1:0"], cwd: project, env: { PATH } });
   await answer(server);
   const pids = descendants(server.pid);
@@ -118,11 +128,24 @@ test("a launcher passes signals on, and ends as the server ends", async () => {
 });
 
 test("a launcher that finds no runtime says what to install", async () => {
+  const server = new Server({ command: [join(project, "node_modules/.bin/tsgi")], args: ["app.ts", "--runtime", "deno"], cwd: project, env: { PATH: onlyNode } });
+  assert.deepEqual(await server.ended, { code: 1, signal: null });
+  assert.match(server.log, /Error: Cannot use --runtime deno: there is no deno in node_modules or PATH, run: npm install deno\n/);
+});
+
+test("a launcher under a Node that is too old hands over to bun, or says what to install", withOldNode, async () => {
+  await withServer({ command: ["node_modules/.bin/tsgi"], args: ["app.ts", "-b", "127.0.0.1:0"], cwd: project, env: { PATH: `${onlyOldNode}${delimiter}${PATH}` } }, async (server) => {
+    assert.equal(await answer(server), "function on bun");
+    const pids = descendants(server.pid);
+    server.signal("TERM");
+    await server.ended;
+    await gone(pids);
+  });
   for (const [args, message] of [
-    [["app.ts"], /Error: Cannot start tsgi on Node: there is no bun or deno in node_modules or PATH, run: npm install bun, or: npm install deno\n/],
-    [["app.ts", "--runtime", "deno"], /Error: Cannot use --runtime deno: there is no deno in node_modules or PATH, run: npm install deno\n/],
+    [[], /Error: Cannot start tsgi on Node [\d.]+: it is too old, and there is no bun or deno in node_modules or PATH, use Node 24 or newer, or run: npm install bun, or: npm install deno\n/],
+    [["--runtime", "node"], /Error: Cannot run on node [\d.]+: .*, use 24\.0\.0 or newer\n/],
   ] as const) {
-    const server = new Server({ command: [join(project, "node_modules/.bin/tsgi")], args, cwd: project, env: { PATH: onlyNode } });
+    const server = new Server({ command: [join(project, "node_modules/.bin/tsgi")], args: ["app.ts", ...args], cwd: project, env: { PATH: onlyOldNode } });
     assert.deepEqual(await server.ended, { code: 1, signal: null });
     assert.match(server.log, message);
   }
@@ -137,7 +160,7 @@ test("a launcher finds the program of a bun whose installation was not allowed t
   writeFileSync(join(directory, "node_modules/bun/bin/bun.exe"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
   writeFileSync(join(directory, "app.ts"), BARE_APP);
   const launcher = [node, join(project, "node_modules/tsgi/bin/tsgi.mjs")];
-  await withServer({ command: launcher, args: ["app.ts", "-b", "127.0.0.1:0"], cwd: directory, env: { PATH: onlyNode } }, async (server) => {
+  await withServer({ command: launcher, args: ["app.ts", "--runtime", "bun", "-b", "127.0.0.1:0"], cwd: directory, env: { PATH: onlyNode } }, async (server) => {
     assert.equal(await answer(server), "function on bun");
   });
 });

@@ -29,7 +29,7 @@ test("--reuse-port and a unix socket do not go together, and the log says so", a
   });
 });
 
-test("without FFI tsgi falls back, loudly", { skip: runtime === "bun" && "Bun has no permissions to take away" }, async () => {
+test("without FFI tsgi falls back, loudly", { skip: runtime !== "deno" && "only Deno has a permission to take away" }, async () => {
   const child = spawn(process.execPath, ["run", "-A", "--deny-ffi", join(root, "mod.ts"), "-w", "2", "-b", "127.0.0.1:0", hello], { stdio: ["ignore", "ignore", "pipe"] });
   let log = "";
   try {

@@ -5,11 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 
-export const runtime: "deno" | "bun" = "Deno" in globalThis ? "deno" : "bun";
+export const runtime: "deno" | "bun" | "node" = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
 export const root = new URL("../../", import.meta.url).pathname;
 export const hello = join(root, "examples/hello.ts");
 
-/** What comes before tsgi's own arguments: `deno run -A mod.ts` or `bun mod.ts`. */
+/** What comes before tsgi's own arguments: `deno run -A mod.ts`, `bun mod.ts` or `node mod.ts`. */
 export function program(): readonly string[] {
   const script = join(root, "mod.ts");
   return runtime === "deno" ? [process.execPath, "run", "-A", "--no-prompt", script] : [process.execPath, script];

@@ -17,6 +17,9 @@ import { bundle, type Form, startWorkerd } from "./workerd.ts";
 const programs = "tests/edge/programs";
 const missing = (found: Readonly<Record<string, string | null>>) => Object.keys(found).find((name) => found[name] === null);
 
+/** Of the servers that run in this process, Node's. */
+const sendsReasons = runtime === "node";
+
 // The runtimes themselves.
 suite({ name: runtime, target: runtime, start: () => inProcess(toFetchObject(application).fetch) });
 suite({ name: "deno serve", target: "deno_deploy", missing: missing({ deno }), start: () => listening([deno!, "serve", "-A", "--no-check", "--host", "127.0.0.1", "--port", "0", `${programs}/deno_deploy.ts`]) });
@@ -33,9 +36,9 @@ suite({ name: "service worker in workerd", target: "service_worker", missing: mi
 suite({ name: "edge-runtime", target: "service_worker", missing: missing({ "edge-runtime": edgeRuntime, bun }), start: startEdgeRuntime });
 
 // Frameworks, and functions that a platform calls.
-suite({ name: "hono", target: runtime, prefix: "/mnt", start: () => inProcess(mounted()) });
-suite({ name: "vercel", target: "vercel", headers: { "x-real-ip": "192.0.2.7" }, start: startVercel });
-suite({ name: "netlify", target: "netlify", start: () => inProcess(netlify()) });
+suite({ name: "hono", target: runtime, sendsReasons, prefix: "/mnt", start: () => inProcess(mounted()) });
+suite({ name: "vercel", target: "vercel", sendsReasons, headers: { "x-real-ip": "192.0.2.7" }, start: startVercel });
+suite({ name: "netlify", target: "netlify", sendsReasons, start: () => inProcess(netlify()) });
 for (const [on, command] of [["bun", [bun!]], ["deno", [deno!, "run", "-A", "--no-check"]]] as const) {
   const platform = { target: "lambda", missing: missing({ [on]: command[0] }) } as const;
   suite({ ...platform, name: `lambda on ${on}`, start: () => withFrontDoor([...command, `${programs}/lambda.ts`]) });

@@ -7,6 +7,7 @@ const ONE_OBJECT = "the answer is one object";
 export const EXCEPTIONS = {
   "bun": { "reason phrase": REASON, "wait_until": LIVES_ON },
   "deno": { "reason phrase": REASON, "wait_until": LIVES_ON },
+  "node": { "wait_until": LIVES_ON },
   "deno serve": { "reason phrase": REASON, "wait_until": LIVES_ON },
   "node:http on node": { "wait_until": LIVES_ON },
   "node:http on deno": { "wait_until": LIVES_ON },

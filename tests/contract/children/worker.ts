@@ -4,9 +4,11 @@ import type { Served } from "../../../core/arbiter/listener.ts";
 import { adopt, bindReusePort, selfTest } from "../../../runtimes/adoption.ts";
 import { runtime } from "../../../runtimes/current.ts";
 import { takeDescriptors } from "../../../runtimes/descriptor_channel.ts";
+import { inheritedDescriptors } from "../../../runtimes/inherited.ts";
 import { dieWithParent } from "../../../runtimes/parent.ts";
 
 const served: Served[] = [];
+const inherited = inheritedDescriptors();
 let answer = String(process.pid);
 let slow = 0;
 const options = {
@@ -30,7 +32,7 @@ async function obey(order: string, more: Record<string, unknown>): Promise<unkno
     case "hello":
       return runtime.name;
     case "adopt":
-      for (const fd of takeDescriptors(3, more["count"] as number)) served.push(await adopt(runtime, fd, options));
+      for (const fd of inherited?.splice(0, more["count"] as number) ?? takeDescriptors(3, more["count"] as number)) served.push(await adopt(runtime, fd, options));
       return served.length;
     case "bind":
       served.push(await bindReusePort(runtime, more["address"] as never, { ...options, backlog: 64 }));

@@ -4,7 +4,7 @@ import type { Socket } from "node:net";
 
 type Handler = (request: Request, ...platform: unknown[]) => Response | Promise<Response>;
 
-export const runtime: "deno" | "bun" = "Deno" in globalThis ? "deno" : "bun";
+export const runtime: "deno" | "bun" | "node" = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
 
 export interface Live {
   readonly port: number;
@@ -17,6 +17,11 @@ export async function serve(handler: Handler): Promise<Live> {
     const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, handler as Deno.ServeHandler);
     const { port } = server.addr as Deno.NetAddr;
     return { port, url: `http://127.0.0.1:${port}`, stop: () => server.shutdown() };
+  }
+  if (runtime === "node") {
+    const { runtime: node } = await import("../../../runtimes/node.ts");
+    const server = await node.serve({ at: { host: "127.0.0.1", port: 0 }, handler, onError: () => new Response(null, { status: 500 }), keepAlive: 0 });
+    return { port: server.port!, url: `http://127.0.0.1:${server.port}`, stop: () => server.stop(true) };
   }
   const server = Bun.serve({ port: 0, hostname: "127.0.0.1", development: false, idleTimeout: 0, fetch: handler as never });
   return { port: server.port!, url: `http://127.0.0.1:${server.port}`, stop: () => server.stop(true) };

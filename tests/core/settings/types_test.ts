@@ -8,7 +8,7 @@ type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ?
 /** Checked by the compiler: a derived type that changes makes a line here an error. */
 const CHECKS: readonly true[] = [
   true satisfies Same<Settings["workers"], number | "auto">,
-  true satisfies Same<Settings["runtime"], "deno" | "bun">,
+  true satisfies Same<Settings["runtime"], "deno" | "bun" | "node">,
   true satisfies Same<Settings["app"], string | null>,
   true satisfies Same<Settings["errorLogfile"], string>,
   true satisfies Same<Settings["logLevel"], "debug" | "info" | "warning" | "error" | "critical">,

@@ -50,7 +50,7 @@ test("readValue() reads a choice in any case and suggests the nearest", () => {
   assert.match(refuse("workerClass", "gevent"), /^async, sync, gthread, threads or the path of a module such as \.\/my_class\.ts; /);
   assert.equal(read("workerClass", "./Mine.ts"), "./Mine.ts");
   for (const bad of [".ts", "mine.py", "gevent"]) assert.match(refuse("workerClass", bad), /or the path of a module/);
-  assert.match(refuse("runtime", null), /deno or bun/);
+  assert.match(refuse("runtime", null), /deno, bun or node/);
 });
 
 test("readValue() reads one address or a list, each once", () => {
