@@ -94,6 +94,8 @@ export interface AccessOrigin {
  * What is wrong with a format, one message for each fault; empty where {@linkcode compileAccessFormat} will accept it.
  */
 export function accessFormatProblems(format: string): readonly string[] {
+  // One word alone is a slip, not a format: every line would be that word.
+  if (/^[\w-]+$/.test(format) && !PRESETS.has(format)) return [`Cannot read access log format: expected ${[...PRESETS.keys()].join(", ")}, or atoms such as %(h)s`];
   return parseAccessFormat(PRESETS.get(format) ?? format).problems;
 }
 

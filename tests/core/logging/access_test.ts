@@ -257,3 +257,21 @@ test("compileAccessJson() has the same fields for every request", () => {
   assert.deepEqual(Object.keys(json({ environ: {} as Environ, remoteAddr: "" })), Object.keys(full));
   assert.deepEqual(Object.keys(json({})), Object.keys(full));
 });
+
+test("compileAccessFormat() knows common and combined by name, and no other word", () => {
+  const line = (format: string) => compileAccessFormat(format, { pid: 1 })(exchange())(END);
+  assert.equal(line("combined"), line(DEFAULT_ACCESS_FORMAT));
+  assert.equal(line("common"), line(DEFAULT_ACCESS_FORMAT).replace(/ "[^"]*" "[^"]*"$/, ""));
+  assert.deepEqual(accessFormatProblems("json"), []);
+  assert.match(accessFormatProblems("combine")[0]!, /expected common, combined, json, or atoms/);
+});
+
+test("AccessLine.whole() writes what the line in two steps writes, also when environ throws", () => {
+  const broken = { get REMOTE_ADDR(): string { throw new Error("no"); }, REQUEST_METHOD: "GET" } as unknown as AccessExchange["environ"];
+  for (const given of [{}, { environ: broken }]) {
+    for (const format of [DEFAULT_ACCESS_FORMAT, '%(t)s %(D)s"%(r)s"%(b)s', "%(h)s%(T)s", "%%"]) {
+      const line = compileAccessFormat(format, { pid: 1 });
+      assert.equal(line.whole(exchange(given), END), line(exchange(given))(END));
+    }
+  }
+});
