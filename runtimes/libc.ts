@@ -18,6 +18,7 @@ const NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1", "
 /** What Linux calls AF_*, the same number on every architecture. */
 export const FAMILY = { unix: 1, v4: 2, v6: 10 } as const;
 const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
 const SOCK_SEQPACKET = 5;
 const SOCK_NONBLOCK = 0o4000;
 const CLOEXEC = 0o2000000; // O_CLOEXEC and SOCK_CLOEXEC are one number.
@@ -94,6 +95,8 @@ export interface Libc {
   unwatch(fd: number, registration: Registration): void;
   /** Two connected sockets that keep messages apart, both closed on exec. */
   socketPair(): [number, number];
+  /** Sends one message to a unix datagram socket, without waiting: EAGAIN says that its queue is full. */
+  sendDatagram(to: SocketAddress, message: Uint8Array): void;
   /** Neither waits: EAGAIN says that the queue is full, or empty. */
   sendDescriptors(fd: number, descriptors: readonly number[]): void;
   receiveDescriptors(fd: number, most: number): number[];
@@ -135,6 +138,7 @@ const SYMBOLS = {
   fcntl: { parameters: [I, I, I], result: I },
   epoll_ctl: { parameters: [I, I, I, "buffer"], result: I },
   socketpair: { parameters: [I, I, I, "buffer"], result: I },
+  sendto: { parameters: [I, "buffer", "u64", I, "buffer", "u32"], result: "i64" },
   sendmsg: { parameters: [I, "buffer", I], result: "i64" },
   recvmsg: { parameters: [I, "buffer", I], result: "i64" },
   prctl: { parameters: [I, "u64", "u64", "u64", "u64"], result: I },
@@ -240,6 +244,17 @@ function open(ffi: Ffi): Libc {
       const pair = bytes(8);
       check("socketpair", c.socketpair(FAMILY.unix, SOCK_SEQPACKET | CLOEXEC, 0, pair));
       return [readInt(pair, 0), readInt(pair, 4)];
+    },
+    sendDatagram: (to, message) => {
+      const encoded = encodeAddress(to);
+      const still = bytes(message.length);
+      still.set(message);
+      const fd = check("socket", c.socket(FAMILY[to.family], SOCK_DGRAM | CLOEXEC | SOCK_NONBLOCK, 0));
+      try {
+        check("sendto", c.sendto(fd, still, BigInt(still.length), MSG_DONTWAIT | MSG_NOSIGNAL, encoded, encoded.length));
+      } finally {
+        c.close(fd);
+      }
     },
     sendDescriptors: (fd, descriptors) => {
       const message = rightsMessage(ffi, descriptors.length);

@@ -57,6 +57,8 @@ export interface SuperviseOptions {
   readonly setLogLevel?: (level: Level) => void;
   /** How often the kernel has ended a process for want of memory; null where nobody tells. */
   readonly oomKills?: () => number | null;
+  /** Told after every step, and what it ordered. */
+  readonly onStep?: (before: Arbiter, after: Arbiter, step: { readonly event: ArbiterEvent; readonly effects: readonly Effect[] }) => void;
   /** How USR2 is carried out. */
   readonly upgrade?: Upgrade;
   /** What the log says after the addresses: what does not work here. */
@@ -208,6 +210,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         toldTarget = after.target;
       }
       if (after.phase !== before.phase) hooks.halting();
+      options.onStep?.(before, after, { event: next, effects });
       for (const effect of effects) carryOut(effect);
       if ((after.everServed && !before.everServed) || after.generation !== before.generation) options.onServing?.(generations.of(after.generation).settings);
       if (after.reload !== before.reload || after.phase !== before.phase || generations.count > 1) generations.forget(after);

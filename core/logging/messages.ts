@@ -63,6 +63,7 @@ export const MESSAGES = {
   "hook-failed": (f) => `Exception in ${f.hook} hook: ${f.reason}`,
   "hook-late": (f) => `Hook ${f.hook} did not finish within ${seconds(f.seconds)}, it is not waited for any longer`,
   hook: (f) => `${f.text}`,
+  "notify-failed": (f) => `Cannot tell the service manager at NOTIFY_SOCKET ${f.path}: ${f.reason}`,
   "pidfile-failed": (f) => `Cannot move the pid file, the old one stays: ${f.reason}`,
   "log-failed": (f) => `Cannot move the error log, the old one stays in use: ${f.reason}`,
   // a worker, in gunicorn's words

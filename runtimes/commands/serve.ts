@@ -31,6 +31,7 @@ import { type LogFile, openLogFile } from "../log_file.ts";
 import { oomKills } from "../out_of_memory.ts";
 import { createPidfile, type Pidfile } from "../pidfile.ts";
 import { arbiterSystem, wait } from "../process.ts";
+import { activation, notifier, passedOn } from "../service_manager.ts";
 import { type Starter, writeStatus } from "../status.ts";
 import { upgradeIn } from "../upgrade.ts";
 import { giveLog, identityOf, logFiles, objections } from "../users.ts";
@@ -52,6 +53,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     return complain(null, `\nError: ${(error as Error).message}\n`);
   }
   const starter = inheritance ? writeStatus(inheritance.status) : findStarter();
+  const activated = activation({ env: process.env, parent: inheritance?.parent ?? null });
   const options: LoadOptions = {
     argv,
     env: { ...process.env },
@@ -60,6 +62,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     reader: configReader,
     parseArgs: parseArgs as LoadOptions["parseArgs"],
     objections: (settings) => [...objections(settings), ...insideObjections(settings)],
+    ...(activated === null ? {} : { activated }),
     ...(inside() === null ? {} : { inside: inside()! }),
   };
   return await command(options, starter, inheritance);
@@ -117,6 +120,8 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   let control = null as ControlSocket | null;
   let isOver = false;
   log("debug", "configuration", { detail: printConfig(settings).trimEnd() });
+  const origin = { env: options.env, parent: inheritance?.parent ?? null };
+  const news = notifier(origin, log);
   const code = await supervise(arbiterSystem(WORKER, inheritance), {
     version: VERSION,
     settings,
@@ -140,9 +145,13 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
       write = logTo(settings);
     },
     oomKills,
-    upgrade: upgradeIn({ inheritance, env: options.env, cwd: options.cwd, promoted }),
+    onStep: (before, after, step) => news?.note(before, after, step),
+    upgrade: upgradeIn({ inheritance, env: passedOn(origin), cwd: options.cwd, promoted }),
     onFailed: (reason) => starter?.complain(`\nError: ${reason}\n`),
-    notes: runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? [NO_USR1] : [],
+    notes: [
+      ...(runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? [NO_USR1] : []),
+      ...(options.activated !== undefined && loaded.sources.bind !== "default" ? [`LISTEN_FDS: the sockets that the service manager opened are served, and ${loaded.sources.bind} is not`] : []),
+    ],
   });
   isOver = true;
   control?.close();
