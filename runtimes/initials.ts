@@ -1,0 +1,123 @@
+/** What `tsgi init` can write: the options of each kind, and what this machine says about the rest. */
+import { existsSync } from "node:fs";
+import { userInfo } from "node:os";
+import { join, resolve } from "node:path";
+import process from "node:process";
+import type { ParseArgsConfig } from "node:util";
+import { parseAppUri } from "../core/arbiter/app_uri.ts";
+import type { Address } from "../core/arbiter/listener.ts";
+import { checkedName, type DeployFile, DeployError, nameFrom } from "../core/deploy/file.ts";
+import { systemd } from "../core/deploy/systemd.ts";
+import { parseAddress } from "../core/settings/address.ts";
+import { CONFIG_FILES } from "../core/settings/config_file.ts";
+import { loadSettings } from "../core/settings/load.ts";
+import type { Settings } from "../core/settings/table.ts";
+import { parseArgs } from "node:util";
+import { runtime } from "./current.ts";
+import { configReader } from "./files.ts";
+import { programHere } from "./program.ts";
+
+export interface InitValues {
+  readonly values: Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
+  readonly app: string | undefined;
+  /** What stood after `--`: tsgi's own options. */
+  readonly extra: readonly string[];
+}
+
+export interface Initial {
+  readonly summary: string;
+  readonly help: string;
+  readonly options: NonNullable<ParseArgsConfig["options"]>;
+  make(given: InitValues): Promise<readonly DeployFile[]>;
+}
+
+const SYSTEMD_HELP = `Usage: tsgi init systemd [OPTIONS] [APP] [-- TSGI-OPTIONS]
+
+A service unit, and a socket unit that holds its sockets. What follows -- is for tsgi: -- -w 4 --timeout 60
+
+  -b, --bind ADDRESS       Where to listen, as for tsgi; may be repeated. [default: unix:/run/NAME.sock]
+  -u, --user USER          Whom it runs as. [default: you; www-data for root]
+  -g, --group GROUP        The group it runs as. [default: the user's]
+  --socket-group GROUP     Only this group may connect to unix sockets, such as that of nginx
+  --no-socket              No socket unit: tsgi opens its sockets itself. On TCP, workers then share the load more evenly, but clients are
+                           refused while the service starts anew
+  -n, -o, -f               As for all: tsgi init --help
+`;
+
+export const INITIALS: Readonly<Record<string, Initial>> = {
+  systemd: {
+    summary: "A service and a socket unit",
+    help: SYSTEMD_HELP,
+    options: {
+      bind: { type: "string", short: "b", multiple: true },
+      user: { type: "string", short: "u" },
+      group: { type: "string", short: "g" },
+      "socket-group": { type: "string" },
+      "no-socket": { type: "boolean" },
+    },
+    make: initSystemd,
+  },
+};
+
+async function initSystemd(given: InitValues): Promise<readonly DeployFile[]> {
+  const directory = process.cwd();
+  const name = nameOf(given, directory);
+  const { args, settings } = await argsOf(given, directory);
+  const [group, socketGroup] = [text(given, "group"), text(given, "socket-group")];
+  return systemd({
+    name,
+    program: programHere(directory),
+    args: ["--name", name, ...args],
+    directory,
+    user: text(given, "user") ?? (process.getuid?.() === 0 ? "www-data" : userInfo().username),
+    ...(group === undefined ? {} : { group }),
+    bind: addresses(given, [`unix:/run/${name}.sock`]),
+    socket: given.values["no-socket"] !== true,
+    ...(socketGroup === undefined ? {} : { socketGroup }),
+    backlog: settings.backlog,
+    patience: settings.gracefulTimeout,
+    cachesModules: runtime.name === "deno",
+  });
+}
+
+/** tsgi's arguments, which must be such as it takes: also with what stands in the configuration, which is read again at the start. */
+async function argsOf({ app, extra }: InitValues, cwd: string): Promise<{ readonly args: readonly string[]; readonly settings: Settings }> {
+  const hasConfig = CONFIG_FILES.some((file) => existsSync(join(cwd, file)));
+  const named = app === undefined ? [] : [absoluteApp(app, cwd)];
+  const all = hasConfig || extra.some((word) => /^(?:-w|--workers)/.test(word)) ? extra : [...extra, "--workers", "auto"];
+  const args = [...all, ...named];
+  const loaded = await loadSettings({ argv: args, env: {}, cwd, runtime: runtime.name, reader: configReader, parseArgs: parseArgs as never });
+  const [problem] = loaded.problems;
+  if (problem !== undefined) throw new DeployError(problem.message);
+  if (loaded.settings.daemon) throw new DeployError("Cannot use --daemon: whoever starts the server here must see when it ends, leave it out");
+  return { args, settings: loaded.settings };
+}
+
+/** What is named by a path is named by an absolute one. */
+function absoluteApp(app: string, cwd: string): string {
+  const { module } = parseAppUri(app);
+  return existsSync(resolve(cwd, module)) ? resolve(cwd, module) + app.slice(module.length) : app;
+}
+
+function nameOf({ values, app }: InitValues, directory: string): string {
+  return typeof values.name === "string" ? checkedName(values.name) : nameFrom(app ?? directory);
+}
+
+function text({ values }: InitValues, name: string): string | undefined {
+  const value = values[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+function texts({ values }: InitValues, name: string): readonly string[] {
+  const value = values[name];
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
+function addresses(given: InitValues, fallback: readonly string[]): readonly Address[] {
+  const written = texts(given, "bind");
+  return (written.length === 0 ? fallback : written).map((one) => {
+    const reading = parseAddress(one);
+    if (!reading.ok) throw new DeployError(`Cannot use --bind: expected ${reading.expected}, got ${JSON.stringify(one)}`);
+    return reading.value;
+  });
+}
