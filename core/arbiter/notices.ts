@@ -19,7 +19,7 @@ export function notices(before: Arbiter, after: Arbiter, { effects, pid }: { rea
 
 function news(before: Arbiter, after: Arbiter, pid: number): string[] {
   const lines = before.parent === null ? [] : [`MAINPID=${pid}`];
-  const isLeaving = (a: Arbiter) => a.phase !== "serving";
+  const isLeaving = (a: Arbiter) => a.phase !== "serving" || a.leavingSince !== null;
   if (isLeaving(after)) return isLeaving(before) ? lines : [...lines, "STOPPING=1"];
   if (!after.everServed) return lines;
   if (!before.everServed || before.parent !== null) return [...lines, "READY=1"];
@@ -42,8 +42,9 @@ function failureIn(effects: readonly Effect[]): string | null {
   return found?.type === "log" ? MESSAGES[found.event](found.fields).split("\n")[0]! : null;
 }
 
-function statusOf({ phase, workers, target, generation, everServed, reload }: Arbiter): string {
+function statusOf({ phase, workers, target, generation, everServed, reload, leavingSince }: Arbiter): string {
   if (phase !== "serving") return `Stopping: ${workers.length} ${workers.length === 1 ? "worker" : "workers"} to go`;
+  if (leavingSince !== null) return "Stopping: serving until shutdown-delay is over";
   const serving = workers.filter((w) => w.generation === generation && w.phase === "serving" && isAlive(w)).length;
   const count = `${serving} of ${target} ${target === 1 ? "worker" : "workers"} serving`;
   if (!everServed) return `Starting: ${count}`;

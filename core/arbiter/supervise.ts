@@ -210,6 +210,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         toldTarget = after.target;
       }
       if (after.phase !== before.phase) hooks.halting();
+      if (after.leavingSince !== before.leavingSince) steering.setDraining(true);
       options.onStep?.(before, after, { event: next, effects });
       for (const effect of effects) carryOut(effect);
       if ((after.everServed && !before.everServed) || after.generation !== before.generation) options.onServing?.(generations.of(after.generation).settings);
@@ -478,6 +479,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       timeout: settings.timeout * 1000,
       bootTimeout: settings.bootTimeout * 1000,
       gracefulTimeout: settings.gracefulTimeout * 1000,
+      shutdownDelay: settings.shutdownDelay * 1000,
       development: settings.reload,
       preflight: settings.preflight,
       canary: settings.canary * 1000,

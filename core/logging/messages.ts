@@ -36,6 +36,7 @@ export const MESSAGES = {
   woke: (f) => `Woke up after ${seconds(f.seconds)}: nobody is murdered for that silence`,
   "boot-timeout": (f) => `WORKER BOOT TIMEOUT (pid:${f.pid}): not ready within ${seconds(f.seconds)}`,
   serving: (f) => `Worker (pid:${f.pid}) serves in slot ${f.slot}`,
+  lingering: (f) => `Serving for another ${seconds(f.seconds)}: readiness says no, and traffic may go elsewhere`,
   overdue: (f) => `Worker (pid:${f.pid}) did not finish within ${seconds(f.seconds)}`,
   "enough-workers": (f) => `SIGTTIN ignored: ${f.workers} workers are as many as max-workers allows`,
   "spawn-failed": (f) => `Cannot start a worker: ${f.reason}`,
