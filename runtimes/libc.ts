@@ -33,6 +33,7 @@ const SCM_RIGHTS = 1;
 const [EPOLL_CTL_ADD, EPOLL_CTL_DEL] = [1, 2];
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_DUMPABLE = 4;
+const WNOHANG = 1;
 const SIG_IGN = 1n;
 const SIG_ERR = 0xffffffffffffffffn;
 const MFD_CLOEXEC = 1;
@@ -103,6 +104,8 @@ export interface Libc {
   /** Has the kernel send `signal` to this process when the thread that started it ends. */
   signalOnParentDeath(signal: number): void;
   parent(): number;
+  /** Takes note of the end of a child; no error if it lives, or is none. */
+  bury(pid: number): void;
   /** Has the kernel drop `signal` for this process; a handler is gone then. */
   ignore(signal: number): void;
   /** This process becomes user `uid` with group `gid` and all groups that `name` is a member of, for good. */
@@ -142,6 +145,7 @@ const SYMBOLS = {
   sendmsg: { parameters: [I, "buffer", I], result: "i64" },
   recvmsg: { parameters: [I, "buffer", I], result: "i64" },
   prctl: { parameters: [I, "u64", "u64", "u64", "u64"], result: I },
+  waitpid: { parameters: [I, "buffer", I], result: I },
   getppid: { parameters: [], result: I },
   signal: { parameters: [I, "u64"], result: "u64" },
   initgroups: { parameters: ["buffer", "u32"], result: I },
@@ -267,6 +271,7 @@ function open(ffi: Ffi): Libc {
       return received === 0 ? [] : message.descriptors();
     },
     signalOnParentDeath: (signal) => void check("prctl", c.prctl(PR_SET_PDEATHSIG, BigInt(signal), 0n, 0n, 0n)),
+    bury: (pid) => void c.waitpid(pid, number, WNOHANG),
     parent: () => Number(c.getppid()),
     ignore: (signal) => void check("signal", BigInt(c.signal(signal, SIG_IGN)) === SIG_ERR ? -1 : 0),
     become: (user, uid, gid) => {

@@ -28,6 +28,7 @@ import { configReader } from "../files.ts";
 import { COMMANDS } from "../main.ts";
 import { findInheritance, type Inheritance } from "../inheritance.ts";
 import { type LogFile, openLogFile } from "../log_file.ts";
+import { buryOrphans } from "../orphans.ts";
 import { oomKills } from "../out_of_memory.ts";
 import { createPidfile, type Pidfile } from "../pidfile.ts";
 import { arbiterSystem, wait } from "../process.ts";
@@ -100,6 +101,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   /** As in gunicorn, what has a name is called `.2` until the arbiter before has gone. */
   let suffix = inheritance ? ".2" : "";
   runtime.setTitle(masterTitle());
+  buryOrphans();
   let pidfile: Pidfile | null;
   try {
     pidfile = openPidfile(settings, suffix);
