@@ -1,5 +1,5 @@
 /** What `tsgi init` can write: the options of each kind, and what this machine says about the rest. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
@@ -7,6 +7,8 @@ import type { ParseArgsConfig } from "node:util";
 import { parseAppUri } from "../core/arbiter/app_uri.ts";
 import type { Address } from "../core/arbiter/listener.ts";
 import { checkedName, type DeployFile, DeployError, nameFrom } from "../core/deploy/file.ts";
+import { docker } from "../core/deploy/docker.ts";
+import { kubernetes } from "../core/deploy/kubernetes.ts";
 import { type Files, nginx } from "../core/deploy/nginx.ts";
 import { systemd } from "../core/deploy/systemd.ts";
 import { parseAddress } from "../core/settings/address.ts";
@@ -17,6 +19,7 @@ import { parseArgs } from "node:util";
 import { runtime } from "./current.ts";
 import { configReader } from "./files.ts";
 import { programHere } from "./program.ts";
+import { MINIMUM } from "./readings.ts";
 
 export interface InitValues {
   readonly values: Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>;
@@ -61,6 +64,30 @@ A site for nginx: TLS, files, slow clients, WebSockets, and all else to tsgi.
   -n, -o, -f               As for all: tsgi init --help
 `;
 
+const DOCKER_HELP = `Usage: tsgi init docker [OPTIONS] [APP] [-- TSGI-OPTIONS]
+
+A Dockerfile (two stages, no root, tsgi as PID 1), what it leaves out, and a composition with nginx. It needs a package.json with tsgi.
+What follows -- is for tsgi: -- -w 4 --timeout 60
+
+  --runtime deno|bun       What is in the image. [default: the one that runs this]
+  -n, -o, -f               As for all: tsgi init --help
+`;
+
+const KUBERNETES_HELP = `Usage: tsgi init kubernetes [OPTIONS] [APP]
+
+Deployment, Service, autoscaler, disruption budget and, with a host, an Ingress, for an image as tsgi init docker makes it.
+
+  --image IMAGE            [default: NAME:latest]
+  --host HOST              The host that the Ingress sends here
+  --tls                    With the certificate in the secret NAME-tls, as cert-manager makes it
+  --replicas MIN-MAX       [default: 2-10]
+  --scale-on METRIC=MEAN   A metric of each pod to scale by besides CPU, such as tsgi_requests_in_flight=50
+  --shutdown-delay SECONDS How long traffic needs to hear that a pod leaves. [default: 10]
+  --graceful-timeout SECONDS  How long its requests may take then. [default: 30]
+  --runtime deno|bun       What is in the image. [default: the one that runs this]
+  -n, -o, -f               As for all: tsgi init --help
+`;
+
 export const INITIALS: Readonly<Record<string, Initial>> = {
   systemd: {
     summary: "A service and a socket unit",
@@ -90,6 +117,27 @@ export const INITIALS: Readonly<Record<string, Initial>> = {
     },
     make: (given) => Promise.resolve(initNginx(given)),
   },
+  docker: {
+    summary: "A Dockerfile, and compose.yaml with nginx",
+    help: DOCKER_HELP,
+    options: { runtime: { type: "string" } },
+    make: initDocker,
+  },
+  kubernetes: {
+    summary: "Manifests for Kubernetes",
+    help: KUBERNETES_HELP,
+    options: {
+      image: { type: "string" },
+      host: { type: "string" },
+      tls: { type: "boolean" },
+      replicas: { type: "string" },
+      "scale-on": { type: "string" },
+      "shutdown-delay": { type: "string" },
+      "graceful-timeout": { type: "string" },
+      runtime: { type: "string" },
+    },
+    make: (given) => Promise.resolve(initKubernetes(given)),
+  },
 };
 
 async function initSystemd(given: InitValues): Promise<readonly DeployFile[]> {
@@ -108,7 +156,7 @@ async function initSystemd(given: InitValues): Promise<readonly DeployFile[]> {
     socket: given.values["no-socket"] !== true,
     ...(socketGroup === undefined ? {} : { socketGroup }),
     backlog: settings.backlog,
-    patience: settings.gracefulTimeout,
+    patience: settings.gracefulTimeout + settings.shutdownDelay,
     cachesModules: runtime.name === "deno",
   });
 }
@@ -134,6 +182,66 @@ function initNginx(given: InitValues): readonly DeployFile[] {
   });
 }
 
+async function initDocker(given: InitValues): Promise<readonly DeployFile[]> {
+  const directory = process.cwd();
+  const { args, settings } = await argsOf(given, directory, (app) => app);
+  const name = runtimeOf(given);
+  const module = "node_modules/tsgi/dist/mod.js";
+  if (!dependsOnTsgi(directory)) throw new DeployError("Cannot write a Dockerfile: there is no package.json here that depends on tsgi, which the image gets from there; run npm install tsgi");
+  return docker({
+    name: nameOf(given, directory),
+    runtime: { name, version: name === runtime.name ? runtime.version : MINIMUM[name] },
+    module,
+    args,
+    manifests: ["package.json", "package-lock.json", "bun.lock", "deno.json", "deno.lock"].filter((file) => existsSync(join(directory, file))),
+    patience: settings.gracefulTimeout + settings.shutdownDelay,
+  });
+}
+
+function dependsOnTsgi(directory: string): boolean {
+  try {
+    const { dependencies = {} } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8")) as { readonly dependencies?: Readonly<Record<string, string>> };
+    return Object.hasOwn(dependencies, "tsgi");
+  } catch {
+    return false; // None, or none that npm could read either.
+  }
+}
+
+function initKubernetes(given: InitValues): readonly DeployFile[] {
+  const name = nameOf(given, process.cwd());
+  const [replicas, scaleOn] = [text(given, "replicas") ?? "2-10", text(given, "scale-on")];
+  const range = /^(\d+)-(\d+)$/.exec(replicas);
+  if (range === null || Number(range[1]) < 1) throw new DeployError(`Cannot use --replicas: expected MIN-MAX such as 2-10, got ${JSON.stringify(replicas)}`);
+  const isTls = given.values.tls === true;
+  const host = text(given, "host") ?? null;
+  if (isTls && host === null) throw new DeployError("Cannot use --tls: the Ingress needs a host, add --host HOST");
+  const [metric = "", value = ""] = scaleOn?.split("=") ?? [];
+  return kubernetes({
+    name,
+    image: text(given, "image") ?? `${name}:latest`,
+    runtime: runtimeOf(given),
+    host,
+    tls: isTls,
+    replicas: { min: Number(range[1]), max: Number(range[2]) },
+    scaleOn: scaleOn === undefined ? null : { metric, value },
+    shutdownDelay: seconds(given, "shutdown-delay", 10),
+    gracefulTimeout: seconds(given, "graceful-timeout", 30),
+  });
+}
+
+function runtimeOf(given: InitValues): "deno" | "bun" {
+  const name = text(given, "runtime") ?? runtime.name;
+  if (name === "deno" || name === "bun") return name;
+  throw new DeployError(`Cannot use --runtime: expected deno or bun, got ${JSON.stringify(name)}`);
+}
+
+function seconds(given: InitValues, option: string, fallback: number): number {
+  const written = text(given, option);
+  if (written === undefined) return fallback;
+  if (/^\d{1,5}$/.test(written)) return Number(written);
+  throw new DeployError(`Cannot use --${option}: expected whole seconds, got ${JSON.stringify(written)}`);
+}
+
 function folders(given: InitValues, option: string): readonly Files[] {
   return texts(given, option).map((written) => {
     const [url = "", directory = ""] = [written.slice(0, Math.max(0, written.indexOf("="))), written.slice(written.indexOf("=") + 1)];
@@ -150,9 +258,9 @@ function port(given: InitValues, option: string, fallback: number): number {
 }
 
 /** tsgi's arguments, which must be such as it takes: also with what stands in the configuration, which is read again at the start. */
-async function argsOf({ app, extra }: InitValues, cwd: string): Promise<{ readonly args: readonly string[]; readonly settings: Settings }> {
+async function argsOf({ app, extra }: InitValues, cwd: string, called: (app: string, cwd: string) => string = absoluteApp): Promise<{ readonly args: readonly string[]; readonly settings: Settings }> {
   const hasConfig = CONFIG_FILES.some((file) => existsSync(join(cwd, file)));
-  const named = app === undefined ? [] : [absoluteApp(app, cwd)];
+  const named = app === undefined ? [] : [called(app, cwd)];
   const all = hasConfig || extra.some((word) => /^(?:-w|--workers)/.test(word)) ? extra : [...extra, "--workers", "auto"];
   const args = [...all, ...named];
   const loaded = await loadSettings({ argv: args, env: {}, cwd, runtime: runtime.name, reader: configReader, parseArgs: parseArgs as never });

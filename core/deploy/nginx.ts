@@ -33,7 +33,7 @@ export function nginx(plan: NginxPlan): DeployFile[] {
 }
 
 function head({ name, servers }: NginxPlan): string {
-  const trust = servers.every((server) => server.kind === "unix") ? "unix:" : "the address that nginx comes from";
+  const trust = servers.every((server) => server.kind === "unix") ? "unix:" : "ADDRESS, the one that nginx comes from";
   return lines(
     "# Made by: tsgi init nginx. It is included in http { }.",
     `# tsgi believes X-Forwarded-Proto of 127.0.0.1 and ::1 by itself; here it needs: --forwarded-allow-ips ${trust}`,

@@ -15,6 +15,7 @@ import { readdirSync, readFileSync } from "node:fs";
 export default (environ, startResponse) => {
   startResponse("200 OK", [["Content-Type", "text/plain"]]);
   if (environ.PATH_INFO === "/orphan") execFileSync("sh", ["-c", "sleep 0.1 > /dev/null 2>&1 < /dev/null &"]);
+  if (environ.PATH_INFO === "/slow") return new Promise((resolve) => setTimeout(() => resolve(["slow"]), 1800));
   if (environ.PATH_INFO !== "/dead") return [environ.PATH_INFO];
   const states = readdirSync("/proc").filter((name) => /^\\d+$/.test(name)).flatMap((pid) => {
     try { return [/^State:\\s+(\\S)/m.exec(readFileSync("/proc/" + pid + "/status", "utf8"))[1]]; } catch { return []; }
@@ -40,6 +41,7 @@ test("tsgi is PID 1: it buries orphans, serves on for shutdown-delay after TERM,
       let over = false;
       const clients = [false, true].map((keepAlive) => load({ to: { port }, clients: 8, keepAlive, requests: 1_000_000, more: () => !over }));
       await server.until(() => curl(`http://127.0.0.1:${port}/a`) === "/a", "an answer");
+      const slow = fetch(`http://127.0.0.1:${port}/slow`);
       process.kill(inside(server), "SIGTERM");
       await server.logged(/Serving for another 1 s: readiness says no/);
       // A balancer that has not heard of it yet sends new connections, and they are answered.
@@ -49,6 +51,8 @@ test("tsgi is PID 1: it buries orphans, serves on for shutdown-delay after TERM,
         assert.equal(failed, 0, JSON.stringify(failures));
         assert.ok(answered > 0);
       }
+      // Its answer comes when the workers have been told to finish already.
+      assert.equal(await (await slow).text(), "slow");
       const { code } = await server.ended;
       assert.equal(code, 0);
       assert.match(server.log, /Worker exiting \(pid: \d+\)[^]*Shutting down: Master/);
