@@ -5,7 +5,8 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { type DeployFile, DeployError } from "../../core/deploy/file.ts";
 import { nearest } from "../../core/settings/names.ts";
-import { type Initial, INITIALS, type InitValues } from "../initials.ts";
+import type { Initial, InitValues } from "../init/given.ts";
+import { INITIALS } from "../init/kinds.ts";
 
 const HELP = `Usage: tsgi init KIND [OPTIONS] [APP] [-- TSGI-OPTIONS]
 

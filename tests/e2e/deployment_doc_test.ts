@@ -29,5 +29,5 @@ test("docs/deployment.md's links and packages are there", () => {
   const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, target]) => join(root, "docs", target!));
   assert.deepEqual(links.filter((path) => !existsSync(path)), []);
   const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  for (const [, name] of text.matchAll(/`tsgi\/(\w+)`/g)) assert.ok(Object.hasOwn(exports, `./${name}`), name);
+  for (const [, name] of text.matchAll(/`tsgi\/(\w+)`/g)) assert.ok(Object.hasOwn(exports, `./${name}`), name!);
 });

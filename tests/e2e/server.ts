@@ -21,6 +21,8 @@ export interface ServerOptions {
   readonly cwd?: string;
   /** What to start instead of `program()`. */
   readonly command?: readonly string[];
+  /** What it finds as descriptor 3. */
+  readonly descriptor?: number;
 }
 
 export class Server {
@@ -35,7 +37,7 @@ export class Server {
     this.child = spawn(command, [...before, ...options.args], {
       cwd: options.cwd ?? root,
       env: { ...cleanEnv(), ...options.env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", ...(options.descriptor === undefined ? [] : [options.descriptor])],
     });
     this.child.stderr!.setEncoding("utf8").on("data", (text: string) => this.#more("err", text));
     this.child.stdout!.setEncoding("utf8").on("data", (text: string) => this.#more("out", text));

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { load } from "./load.ts";
+import { hold } from "../../runtimes/sockets.ts";
 import { childrenOf, curl, hello, isAlive, program, root, type Server, withFolder, withServer } from "./server.ts";
 
 const MANAGER = join(root, "tests/e2e/programs/service_manager.py");
@@ -110,6 +111,32 @@ test("tsgi serves the sockets of LISTEN_FDS, TCP and unix, whatever bind says, t
       });
     });
   });
+});
+
+test("tsgi stops and starts anew under a socket that somebody else holds, and clients wait instead of being refused", async () => {
+  const held = await hold({ kind: "tcp", host: "127.0.0.1", port: 0 }, { backlog: 256, mode: "shared" });
+  const { port } = held.address as { readonly port: number };
+  const command = ["sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', "sh", ...program()];
+  const args = ["-w", "2", "--log-level", "debug", hello];
+  let over = false;
+  let clients: ReturnType<typeof load> | null = null;
+  for (let life = 0; life < 2; life++) {
+    await withServer({ command, args, descriptor: held.descriptor(0)! }, async (server) => {
+      await server.serving(2);
+      clients ??= load({ to: { port }, clients: 8, requests: 1_000_000, more: () => !over });
+      assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), "Hello, World!\n");
+      server.signal("TERM");
+      assert.equal((await server.ended).code, 0);
+    });
+  }
+  // The last one serves whoever waits since the one before has gone.
+  await withServer({ command, args, descriptor: held.descriptor(0)! }, async () => {
+    over = true;
+    const { failed, failures, answered } = await clients!;
+    assert.equal(failed, 0, JSON.stringify(failures));
+    assert.ok(answered > 0);
+  });
+  held.close();
 });
 
 test("tsgi takes no notice of sockets that are for another process", async () => {
