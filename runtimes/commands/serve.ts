@@ -119,7 +119,8 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     write(...record);
     told?.(...record);
   };
-  let control = null as ControlSocket | null;
+  let control: Promise<ControlSocket | null> = Promise.resolve(null);
+  let openControl = () => control;
   let isOver = false;
   log("debug", "configuration", { detail: printConfig(settings).trimEnd() });
   const origin = { env: options.env, parent: inheritance?.parent ?? null };
@@ -141,7 +142,10 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     owner: identityOf,
     reopenLogs,
     onServing,
-    onControls: (controls) => void openControl(controls),
+    onControls: (controls) => {
+      openControl = () => control = control.then((before) => moveControl(before, controls));
+      openControl();
+    },
     setLogLevel: (to) => {
       level = to;
       write = logTo(settings);
@@ -156,22 +160,27 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     ],
   });
   isOver = true;
-  control?.close();
+  (await control)?.close();
   file.close();
   pidfile?.remove();
   return code;
 
-  async function openControl(controls: Controls): Promise<void> {
-    if (settings.controlSocketDisable) return;
+  /** Opens the control socket where it belongs by now, and closes the one before. */
+  async function moveControl(before: ControlSocket | null, controls: Controls): Promise<ControlSocket | null> {
+    if (settings.controlSocketDisable || isOver) return before;
+    const { controlSocket, chdir, controlSocketMode } = settings;
     try {
       const { openControlSocket } = await import("../control_socket.ts");
-      const path = settings.controlSocket === null ? ownControlPath() : resolve(settings.chdir, settings.controlSocket);
-      control = await openControlSocket(path, settings.controlSocketMode, controls);
-      if (isOver) return control.close();
+      const path = controlSocket === null ? ownControlPath() : `${resolve(chdir, controlSocket)}${suffix}`;
+      if (path === before?.path) return before;
+      const opened = await openControlSocket(path, controlSocketMode, controls);
+      before?.close();
       // Nobody asked for the one that everybody gets.
-      log(settings.controlSocket === null ? "debug" : "info", "control-listening", { path });
+      log(controlSocket === null ? "debug" : "info", "control-listening", { path });
+      return opened;
     } catch (error) {
       log("warning", "control-failed", { reason: (error as Error).message });
+      return before;
     }
   }
 
@@ -208,8 +217,9 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   /** The arbiter before has gone, and its names with it. */
   function promoted(): void {
     suffix = "";
-    movePidfile(settings);
     runtime.setTitle(masterTitle());
+    movePidfile(settings);
+    void openControl();
   }
 
   function masterTitle(): string {

@@ -92,7 +92,7 @@ test("the executable runs as a daemon", async () => {
   assert.deepEqual(started.ended, { code: 0, signal: null }, started.log);
   const pid = Number(readFileSync(join(folder, "server.pid"), "utf8"));
   const all = [pid, ...childrenOf(pid)];
-  const port = /127\.0\.0\.1:(\d+)/.exec(readFileSync(join(folder, "server.log"), "utf8"))![1];
+  const port = /Listening at: http:\/\/127\.0\.0\.1:(\d+)/.exec(readFileSync(join(folder, "server.log"), "utf8"))![1];
   assert.match(curl(`http://127.0.0.1:${port}/`), /^from inside/);
   process.kill(pid, "SIGTERM");
   while (all.some(isAlive)) await new Promise((resolve) => setTimeout(resolve, 50));

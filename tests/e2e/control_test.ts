@@ -28,7 +28,7 @@ test("tsgi ctl asks a server it finds by itself, and steers it", async () => {
       assert.deepEqual(workers.map((w) => w.pid).sort(), server.workers().sort());
       assert.match((await ctl("show", "workers")).out, /^slot +pid +gen +phase/);
       assert.deepEqual(JSON.parse((await ctl("-j", "worker", "add", "2")).out), { previous: 2, total: 4 });
-      await server.booted(4);
+      await server.serving(4);
       assert.deepEqual(JSON.parse((await ctl("-j", "worker", "remove", "9")).out), { previous: 4, total: 1 });
       assert.equal((await ctl("worker", "kill", "1")).code, 1);
       await server.until(() => server.workers().length === 1, "one worker");

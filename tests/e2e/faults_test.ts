@@ -80,7 +80,7 @@ test("tsgi replaces a stale unix socket, is refused a live one, and removes its 
   await withFolder({}, async (folder) => {
     const path = join(folder, "app.sock");
     await withServer({ args: ["-b", `unix:${path}`, hello] }, async (first) => {
-      await first.booted(1);
+      await first.serving(1);
       await first.until(() => existsSync(path), "the socket");
       const second = new Server({ args: ["-b", `unix:${path}`, hello] });
       assert.deepEqual(await second.ended, { code: 1, signal: null }, second.log);
@@ -89,7 +89,7 @@ test("tsgi replaces a stale unix socket, is refused a live one, and removes its 
     });
     assert.ok(existsSync(path), "a killed server leaves its socket");
     await withServer({ args: ["-w", "2", "-b", `unix:${path}`, hello] }, async (third) => {
-      await third.booted(2);
+      await third.serving(2);
       assert.equal(curl("--unix-socket", path, "http://localhost/"), "Hello, World!\n");
     });
     assert.ok(!existsSync(path), "a stopped server removes its socket");
@@ -112,7 +112,7 @@ test("tsgi serves IPv6, IPv4 and a unix socket at once, with several workers", a
   await withFolder({}, async (folder) => {
     const path = join(folder, "app.sock");
     await withServer({ args: ["-w", "2", "-b", "127.0.0.1:0", "-b", "[::1]:0", "-b", `unix:${path}`, hello] }, async (server) => {
-      await server.booted(2);
+      await server.serving(2);
       const [, v4, v6] = await server.logged(/Listening at: http:\/\/127\.0\.0\.1:(\d+),http:\/\/\[::1\]:(\d+),unix:/);
       assert.equal(curl(`http://127.0.0.1:${v4}/`), "Hello, World!\n");
       assert.equal(curl("-g", `http://[::1]:${v6}/`), "Hello, World!\n");

@@ -40,9 +40,12 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
   return report;
 }
 
+/** Failures after which there is nothing left to learn. */
+const TOO_MANY = 1000;
+
 async function client(options: LoadOptions, report: LoadReport): Promise<void> {
   let connection: Connection | null = null;
-  while (report.sent < options.requests && (options.more?.() ?? true)) {
+  while (report.sent < options.requests && report.failed < TOO_MANY && (options.more?.() ?? true)) {
     report.sent++;
     const begun = performance.now();
     // Only a connection that already carried an answer may have been closed between two requests: then one retry is the client's duty.

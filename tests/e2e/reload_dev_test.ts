@@ -16,7 +16,7 @@ const text = (value: string) => `export const text = ${JSON.stringify(value)};\n
 /** A server with --reload in a folder of its own. */
 async function developing(args: readonly string[], files: Readonly<Record<string, string>>, use: (place: Place) => Promise<void>): Promise<void> {
   await withFolder(files, async (folder) => {
-    await withServer({ args: ["--reload", "--log-level", "debug", "-b", "127.0.0.1:0", ...args, "app.ts"], cwd: folder }, async (server) => {
+    await withServer({ args: ["--reload", "-b", "127.0.0.1:0", ...args, "app.ts"], cwd: folder }, async (server) => {
       const url = `http://127.0.0.1:${(await server.logged(/Listening at: http:\/\/127\.0\.0\.1:(\d+)/))[1]}/`;
       await use({
         server,

@@ -19,7 +19,7 @@ for (const where of ["tcp", "unix"] as const) {
       const path = join(folder, "app.sock");
       const bind = where === "tcp" ? "127.0.0.1:0" : `unix:${path}`;
       await withServer({ args: ["-w", "2", "-b", bind, hello] }, async (server) => {
-        const to: LoadOptions["to"] = where === "tcp" ? { port: await server.port(2) } : (await server.logged(/Listening at: unix:/), await server.booted(2), { path });
+        const to: LoadOptions["to"] = where === "tcp" ? { port: await server.port(2) } : (await server.logged(/Listening at: unix:/), await server.serving(2), { path });
         let enough = false;
         let asked = 0;
         const under = load({ to, clients: 32, requests: 1_000_000, more: () => ++asked <= 100_000 || !enough });

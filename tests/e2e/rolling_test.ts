@@ -11,7 +11,7 @@ for (const [where, times] of [["tcp", 20], ["unix", 5]] as const) {
       const path = join(folder, "app.sock");
       const args = ["-w", "2", "-b", where === "tcp" ? "127.0.0.1:0" : `unix:${path}`, "--reload-strategy", "rolling", "--max-surge", "3", "--no-preflight"];
       await withServer({ args: [...args, hello] }, async (server) => {
-        const to = where === "tcp" ? { port: await server.port(2) } : (await server.logged(/Listening at: unix:/), await server.booted(2), { path });
+        const to = where === "tcp" ? { port: await server.port(2) } : (await server.logged(/Listening at: unix:/), await server.serving(2), { path });
         let enough = false;
         const under = load({ to, clients: 16, requests: 1_000_000, more: () => !enough });
         for (let reloads = 0; reloads < times; reloads++) await hangUp(server);

@@ -29,21 +29,27 @@ export class Server {
   readonly child: ChildProcess;
   readonly ended: Promise<{ readonly code: number | null; readonly signal: string | null }>;
   #log = "";
+  #debugLog = "";
+  #rest = "";
+  #isDebug = false;
+  readonly #wantsDebug: boolean;
   #out = "";
   readonly #watchers = new Set<() => void>();
 
   constructor(options: ServerOptions) {
     const [command = "", ...before] = options.command ?? program();
+    this.#wantsDebug = options.args.includes("--log-level");
     this.child = spawn(command, [...before, ...options.args], {
       cwd: options.cwd ?? root,
-      env: { ...cleanEnv(), ...options.env },
+      // At this level the log tells which worker serves, which is what tests wait for; what they read is the log that users see.
+      env: { ...cleanEnv(), ...(this.#wantsDebug || options.args.some((arg) => /^--(?:print|check)-config$/.test(arg)) ? {} : { TSGI_LOG_LEVEL: "debug" }), ...options.env },
       stdio: ["ignore", "pipe", "pipe", ...(options.descriptor === undefined ? [] : [options.descriptor])],
     });
     this.child.stderr!.setEncoding("utf8").on("data", (text: string) => this.#more("err", text));
     this.child.stdout!.setEncoding("utf8").on("data", (text: string) => this.#more("out", text));
     this.ended = new Promise((resolve) => this.child.on("close", (code, signal) => {
       resolve({ code, signal });
-      this.#more("err", "");
+      this.#more("err", this.#rest === "" ? "" : "\n");
     }));
   }
 
@@ -51,7 +57,7 @@ export class Server {
     return this.child.pid!;
   }
 
-  /** Everything on standard error so far. */
+  /** Everything on standard error so far, but for lines of level debug that no setting has asked for. */
   get log(): string {
     return this.#log;
   }
@@ -86,22 +92,16 @@ export class Server {
     }
   }
 
-  /** The port of the first TCP address, when the server listens and `workers` serve. */
+  /** The port of the first TCP address, when `workers` serve. */
   async port(workers = 1): Promise<number> {
     const found = await this.logged(/Listening at: .*?http:\/\/(?:\[[^\]]*\]|[^:,\s]*):(\d+)/);
-    const port = Number(found[1]);
-    await this.until(() => this.workers().filter((pid) => listensAt(pid, port)).length >= workers, `${workers} workers that listen`);
-    return port;
+    await this.serving(workers);
+    return Number(found[1]);
   }
 
-  /** Resolves when there are `workers` worker processes, which may still be loading. */
-  async booted(workers: number): Promise<void> {
-    await this.until(() => this.workers().length >= workers, `${workers} workers`);
-  }
-
-  /** Resolves when `workers` of the first generation serve, which only a log of level debug tells. */
+  /** Resolves when `workers` of this arbiter's have begun to serve. */
   async serving(workers: number): Promise<void> {
-    await this.until(() => [...this.#log.matchAll(/\[DEBUG\] Worker \(pid:\d+\) serves in slot/g)].length >= workers, `${workers} workers that serve`);
+    await this.until(() => [...(this.#log + this.#debugLog).matchAll(/\bWorker \(pid:\d+\) serves in slot/g)].length >= workers, `${workers} workers that serve`);
   }
 
   /** The pids of the children that live now. */
@@ -123,9 +123,20 @@ export class Server {
   }
 
   #more(stream: "err" | "out", text: string): void {
-    if (stream === "err") this.#log += text;
+    if (stream === "err") this.#sort(text);
     else this.#out += text;
     for (const watcher of [...this.#watchers]) watcher();
+  }
+
+  /** Lines of level debug, with what is indented below them, apart from the others. */
+  #sort(text: string): void {
+    const lines = (this.#rest + text).split("\n");
+    this.#rest = lines.pop()!;
+    for (const line of lines) {
+      if (!line.startsWith(" ")) this.#isDebug = !this.#wantsDebug && /^\[[^\]]*\] \[\d+\] \[DEBUG\] |^\{.*"level":"debug"/.test(line);
+      if (this.#isDebug) this.#debugLog += `${line}\n`;
+      else this.#log += `${line}\n`;
+    }
   }
 }
 
@@ -158,18 +169,6 @@ export function childrenOf(pid: number): number[] {
     return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
   } catch {
     return []; // It has ended, and so have they or soon will.
-  }
-}
-
-/** Whether the process has a listening socket of that port: the kernel lists those in /proc/net, and a process's in its fd folder. */
-function listensAt(pid: number, port: number): boolean {
-  try {
-    const hex = port.toString(16).toUpperCase().padStart(4, "0");
-    const rows = ["tcp", "tcp6"].flatMap((table) => readFileSync(`/proc/net/${table}`, "utf8").split("\n").map((line) => line.trim().split(/\s+/)));
-    const inodes = new Set(rows.filter((row) => row[1]?.endsWith(`:${hex}`) && row[3] === "0A").map((row) => `socket:[${row[9]}]`));
-    return readdirSync(`/proc/${pid}/fd`).some((fd) => inodes.has(readlinkSync(`/proc/${pid}/fd/${fd}`)));
-  } catch {
-    return false; // A descriptor or the process went meanwhile: the next look tells.
   }
 }
 

@@ -41,7 +41,7 @@ test("an idle sync worker takes what a blocked one cannot: nobody waits", async 
   await withFolder({ "app.ts": SLOW }, async (folder) => {
     for (const bind of ["127.0.0.1:0", `unix:${folder}/app.sock`]) {
       await withServer({ args: ["-k", "sync", "-w", "2", "-b", bind, join(folder, "app.ts")] }, async (server) => {
-        await server.booted(2);
+        await server.serving(2);
         const to = bind.startsWith("unix:") ? { path: `${folder}/app.sock` } : { port: await server.port(2) };
         assert.equal((await load({ to, clients: 4, requests: 40 })).failed, 0);
         const blocked = load({ to, clients: 1, requests: 1, target: "/block" });

@@ -138,7 +138,7 @@ test("tsgi answers those who wait with 503 when a worker whose loop turns is tol
 });
 
 test("tsgi --request-timeout answers 504, aborts the signal, and breaks off what was begun", async () => {
-  await withApp(TSGI, ["--request-timeout", "0.5", "--log-level", "info"], async (url, server) => {
+  await withApp(TSGI, ["--request-timeout", "0.5"], async (url, server) => {
     const answers = await Promise.all(["wait?a=1", "deaf", "stream", "extend"].map((way) => ask(`${url}/${way}`)));
     assert.deepEqual(answers.map(({ status, text }) => [status, text]), [
       [504, "Gateway Timeout\n"], [504, "Gateway Timeout\n"], [200, "begun[broken]"], [200, "in time"],

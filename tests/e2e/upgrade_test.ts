@@ -1,19 +1,20 @@
 /** USR2: a new arbiter takes the old one's place, or does not, and no client notices. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { load, type LoadReport } from "./load.ts";
 import { hold } from "../../runtimes/sockets.ts";
+import { titleOf, until, withMaster } from "./master.ts";
 import { childrenOf, curl, hello, isAlive, program, withFolder } from "./server.ts";
 
 const says = (text: string) => `export default (e, s) => { s("200 OK", [["Content-Type", "text/plain"]]); return [${JSON.stringify(text)}]; };`;
 
 test("tsgi upgrades on USR2 under load: TERM to the old arbiter makes it hold, TERM to the new one takes it back, and nobody loses a request", async () => {
   await withFolder({ "app.ts": says("one") }, async (folder) => {
-    await withMaster(folder, ["-w", "2", "-b", "127.0.0.1:0", "-b", "unix:s.sock", "app.ts"], async (at) => {
+    await withMaster(folder, ["-w", "2", "-b", "127.0.0.1:0", "-b", "unix:s.sock", "--control-socket", "s.ctl", "app.ts"], async (at) => {
       const port = await at.port();
       const path = join(folder, "s.sock");
       const clients = under([{ to: { port } }, { to: { port }, keepAlive: true }, { to: { path } }]);
@@ -33,6 +34,9 @@ test("tsgi upgrades on USR2 under load: TERM to the old arbiter makes it hold, T
       await until(() => !isAlive(first) && !existsSync(at.file(".2")), "the promotion");
       assert.equal(at.pid(), second);
       assert.match(titleOf(second), /^tsgi: master \[app\.ts\](?!\.2)/);
+      const control = join(folder, "s.ctl");
+      await at.logged(new RegExp(`\\[${second}\\] \\[INFO\\] Control socket listening at \\S*/s\\.ctl\\n`));
+      assert.deepEqual([existsSync(control), existsSync(`${control}.2`)], [true, false]);
       assert.equal(curl("--unix-socket", path, "http://x/"), "two");
 
       writeFileSync(join(folder, "app.ts"), says("three"));
@@ -44,14 +48,15 @@ test("tsgi upgrades on USR2 under load: TERM to the old arbiter makes it hold, T
       assert.deepEqual(childrenOf(second), old);
       assert.deepEqual([at.pid(), existsSync(at.file(".2"))], [second, false]);
 
-      for (const { failed, failures, bodies, answered } of await clients.end()) {
-        assert.equal(failed, 0, JSON.stringify(failures));
+      const reports = await clients.end();
+      assert.deepEqual(reports.map(({ failures }) => failures), [{}, {}, {}], "TCP, TCP kept alive, unix");
+      for (const { bodies, answered } of reports) {
         assert.ok(answered > 0 && bodies.one! > 0 && bodies.two! > 0, JSON.stringify(bodies));
       }
       assert.equal(curl("--unix-socket", path, "http://x/"), "two");
       process.kill(second, "SIGTERM");
       await until(() => !isAlive(second), "the end");
-      assert.deepEqual([existsSync(path), existsSync(at.file())], [false, false]);
+      assert.deepEqual([existsSync(path), existsSync(at.file()), existsSync(control)], [false, false, false]);
     });
   });
 });
@@ -180,89 +185,6 @@ test("tsgi refuses descriptors that nobody handed over", async () => {
   });
 });
 
-interface Master {
-  file(suffix?: string): string;
-  pid(suffix?: string): number;
-  log(): string;
-  logged(pattern: RegExp, from?: number): Promise<RegExpMatchArray>;
-  port(): Promise<number>;
-  /** The pid of the new arbiter, when `workers` of it serve. */
-  successor(workers: number): Promise<number>;
-}
-
-/** A server with its pid in m.pid and its log in m.log, for the time of `use`; nothing of it is left behind, whoever its arbiter is by then. */
-async function withMaster(folder: string, args: readonly string[], use: (at: Master) => Promise<void>, stdio: readonly ("ignore" | number)[] = []): Promise<void> {
-  const [command = "", ...before] = program();
-  const child = spawn(command, [...before, ...args, "-p", "m.pid", "--log-file", "m.log"], { cwd: folder, stdio: ["ignore", "ignore", "ignore", ...stdio] });
-  const ended = new Promise<void>((resolve) => child.on("exit", () => resolve()));
-  const read = (name: string) => existsSync(join(folder, name)) ? readFileSync(join(folder, name), "utf8") : "";
-  const at: Master = {
-    file: (suffix = "") => join(folder, `m.pid${suffix}`),
-    pid: (suffix = "") => Number(read(`m.pid${suffix}`)),
-    log: () => read("m.log"),
-    logged: (pattern, from = 0) => until(() => at.log().slice(from).match(pattern), `a log line like ${pattern}`),
-    port: async () => Number((await at.logged(/Listening at: http:\/\/127\.0\.0\.1:(\d+)/))[1]),
-    successor: async (workers) => {
-      const pid = await until(() => at.pid(".2"), "the new pid file");
-      await until(() => childrenOf(pid).length >= workers && childrenOf(pid).every(serves), "the new workers");
-      return pid;
-    },
-  };
-  const seen = new Set<number>();
-  try {
-    await until(() => at.pid() > 0 && childrenOf(at.pid()).length > 0 && childrenOf(at.pid()).every(serves), "the server");
-    await use(at);
-  } catch (error) {
-    (error as Error).message += `\n--- the server's log:\n${at.log().slice(-6000)}`;
-    throw error;
-  } finally {
-    for (const [, pid] of at.log().matchAll(/\[(\d+)\] \[INFO\] Starting tsgi/g)) seen.add(Number(pid));
-    const everybody = [...at.log().matchAll(/Booting worker with pid: (\d+)/g)].map(([, pid]) => Number(pid));
-    for (const pid of seen) if (isAlive(pid) && /tsgi|mod\.ts/.test(titleOf(pid))) process.kill(pid, "SIGINT");
-    await until(() => ![...seen, ...everybody].some(isAlive), "everybody's end");
-    await ended;
-  }
-}
-
-/** Whether a worker listens: with a socket adopted it has left the throw-away address behind. Told by its log line and an answer in the load. */
-function serves(pid: number): boolean {
-  try {
-    return titleOf(pid).startsWith("tsgi: worker") && listeningSockets(pid) > 0;
-  } catch {
-    return false; // It has gone, or is not there yet.
-  }
-}
-
-function listeningSockets(pid: number): number {
-  const inodes = new Set<string>();
-  for (const table of ["tcp", "unix"]) {
-    for (const line of readFileSync(`/proc/${pid}/net/${table}`, "utf8").split("\n").slice(1)) {
-      const row = line.trim().split(/\s+/);
-      if (table === "tcp" && row[3] === "0A") inodes.add(`socket:[${row[9]}]`);
-      if (table === "unix" && row[5] === "01" && row[3] === "00010000") inodes.add(`socket:[${row[6]}]`);
-    }
-  }
-  return linksOf(pid).filter((link) => inodes.has(link)).length;
-}
-
-function linksOf(pid: number): string[] {
-  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-    try {
-      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
-    } catch {
-      return []; // Closed meanwhile.
-    }
-  });
-}
-
-function titleOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
-  } catch {
-    return ""; // It has gone.
-  }
-}
-
 /** Closed loops on each of `targets` until `end()`, which tells how they fared. */
 function under(targets: readonly Pick<Parameters<typeof load>[0], "to" | "keepAlive">[]): { end(): Promise<LoadReport[]> } {
   let enough = false;
@@ -277,14 +199,4 @@ function under(targets: readonly Pick<Parameters<typeof load>[0], "to" | "keepAl
       return Promise.all(all);
     },
   };
-}
-
-async function until<T>(look: () => T | null | undefined | false, what: string): Promise<T> {
-  const limit = performance.now() + 30_000;
-  for (;;) {
-    const found = look();
-    if (found) return found;
-    assert.ok(performance.now() < limit, `waited in vain for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
