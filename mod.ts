@@ -34,6 +34,7 @@ export { status } from "./core/gateway/status.ts";
 export { runApp, type RunResult, testEnviron } from "./core/gateway/testing.ts";
 export { toFetch, type ToFetchOptions } from "./core/gateway/to_fetch.ts";
 export { applicationUri, requestUri, rootUrl } from "./core/gateway/uri.ts";
+export { type ClassWorker, defineWorkerClass, type WorkerClass, type WorkerHandler } from "./core/arbiter/worker_class.ts";
 export { accessLog, type AccessLogOptions } from "./core/middleware/access_log.ts";
 export { cascade } from "./core/middleware/cascade.ts";
 export { compose } from "./core/middleware/compose.ts";

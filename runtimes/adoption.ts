@@ -59,11 +59,13 @@ export async function bindReusePort(runtime: Runtime, address: Address, options:
   if (address.kind !== "tcp") throw new Error(`Cannot bind ${address.kind === "unix" ? address.path : `fd://${address.fd}`} in every worker: only a TCP address can be shared so`);
   const host = address.host === "" ? "0.0.0.0" : address.host;
   const { backlog, ...rest } = options;
+  // Another thread of this process may have bound the same.
+  const before = new Set(libc instanceof Error ? [] : listeners(libc));
   const server = await runtime.serve({ ...rest, at: { host, port: address.port, reusePort: true, backlog } });
   if (libc instanceof Error) return served(null, server, null);
   await turn();
   const c = libc;
-  const descriptor = listeners(c).find((fd) => portOf(c.nameOf(fd)) === server.port);
+  const descriptor = listeners(c).find((fd) => !before.has(fd) && portOf(c.nameOf(fd)) === server.port);
   const bound = descriptor === undefined ? null : c.nameOf(descriptor);
   if (descriptor === undefined || bound === null) return served(null, server, null);
   c.listen(descriptor, backlog); // Once more: Bun has no option for it.
@@ -96,9 +98,17 @@ interface Adopted {
   readonly keepAlive: number;
 }
 
+/** The epoll of this thread's loop, known once it has served something: it watches all connections of the thread. */
+export function ownEpoll(): number | null {
+  return epoll;
+}
+
+let epoll: number | null = null;
+
 function served(c: Libc, server: NativeServer, adopted: Adopted): Served;
 function served(c: null, server: NativeServer, adopted: null): Served;
 function served(c: Libc | null, server: NativeServer, adopted: Adopted | null): Served {
+  epoll = adopted?.registration.epoll ?? epoll;
   // "gone": the descriptor's number may mean something else by now, so it is not touched again.
   let phase: "accepting" | "paused" | "left" | "gone" = "accepting";
   let closing: Promise<void> | undefined;

@@ -19,6 +19,8 @@ export const runtime: Runtime = {
   hasSlowClock: false,
   checkHeaders: (response) => checkHeaders(response.headers),
   isWhole: () => undefined, // `response.body` is a stream whatever it was made of.
+  endsThreads: true,
+  isThread: !Bun.isMainThread,
   setTitle,
 };
 

@@ -7,7 +7,7 @@
  * for `keepAlive`. A connection that has sent something since the last answer, or has not had an answer yet, gets longer, as in Bun: its
  * request may be on the way.
  */
-import { readFileSync } from "node:fs";
+import { watched } from "./connections.ts";
 import { type Libc, OPTION, type Registration } from "./libc.ts";
 import type { Busy } from "./runtime.ts";
 import type { SocketAddress } from "./socket_address.ts";
@@ -76,9 +76,4 @@ function isIdle(keepAlive: number): boolean {
   const isAnswered = at(AT.dataSegmentsOut) > 0 && at(AT.lastSent) <= at(AT.lastReceived);
   const patience = isAnswered ? keepAlive : Math.max(keepAlive, HEAD);
   return Math.min(at(AT.lastSent), at(AT.lastReceived)) >= patience * 1000;
-}
-
-function watched(epoll: number): number[] {
-  const lines = readFileSync(`/proc/self/fdinfo/${epoll}`, "utf8").matchAll(/^tfd:\s*(\d+)/gm);
-  return Array.from(lines, ([, fd]) => Number(fd));
 }

@@ -5,6 +5,7 @@
 import process from "node:process";
 import type { Settings, SettingName } from "../core/settings/table.ts";
 import { parseAppUri } from "../core/arbiter/app_uri.ts";
+import { runtime } from "./current.ts";
 
 export interface Contents {
   /** The application as it was named: `app.ts`, `app.ts:create_app()`. */
@@ -29,10 +30,11 @@ export function inside(): Inside | null {
   return contents;
 }
 
-/** What the one file runs. */
+/** What the one file runs, in a process or in a thread of a worker. */
 export async function runInside(given: Contents): Promise<void> {
   contents = { ...given, module: parseAppUri(given.app).module, config: given.config === null ? null : `/inside/${given.config}` };
-  if (process.env.TSGI_WORKER !== undefined) await import("./worker.ts");
+  if (runtime.isThread) await import("./thread.ts");
+  else if (process.env.TSGI_WORKER !== undefined) await import("./worker.ts");
   else await (await import("./main.ts")).main();
 }
 

@@ -24,6 +24,7 @@ const SOCK_NONBLOCK = 0o4000;
 const CLOEXEC = 0o2000000; // O_CLOEXEC and SOCK_CLOEXEC are one number.
 const NONBLOCK = 0o4000;
 const [F_GETFD, F_SETFD, F_GETFL, F_SETFL] = [1, 2, 3, 4];
+const F_DUPFD_CLOEXEC = 1030;
 const FD_CLOEXEC = 1;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
@@ -91,9 +92,15 @@ export interface Libc {
   replace(from: number, to: number): void;
   nonBlocking(fd: number): void;
   closeOnExec(fd: number): void;
+  /** Another descriptor that means the same, closed on exec. */
+  duplicate(fd: number): number;
   watch(fd: number, registration: Registration): void;
   /** No error if the descriptor is not watched. */
   unwatch(fd: number, registration: Registration): void;
+  /** A unix socket for datagrams, closed on exec. */
+  datagramSocket(): number;
+  /** Does not wait: EAGAIN says that the receiver's queue is full. */
+  sendTo(fd: number, data: Uint8Array<ArrayBuffer>, to: SocketAddress): void;
   /** Two connected sockets that keep messages apart, both closed on exec. */
   socketPair(): [number, number];
   /** Sends one message to a unix datagram socket, without waiting: EAGAIN says that its queue is full. */
@@ -238,11 +245,19 @@ function open(ffi: Ffi): Libc {
     close: (fd) => void check("close", c.close(fd)),
     replace: (from, to) => void check("dup3", c.dup3(from, to, CLOEXEC)),
     nonBlocking: (fd) => addFlag(fd, F_GETFL, F_SETFL, NONBLOCK),
+    duplicate: (fd) => check("fcntl", c.fcntl(fd, F_DUPFD_CLOEXEC, 3)),
     closeOnExec: (fd) => addFlag(fd, F_GETFD, F_SETFD, FD_CLOEXEC),
     watch: (fd, registration) => void check("epoll_ctl", c.epoll_ctl(registration.epoll, EPOLL_CTL_ADD, fd, epollEvent(registration))),
     unwatch: (fd, registration) => {
       const result = c.epoll_ctl(registration.epoll, EPOLL_CTL_DEL, fd, epollEvent(registration));
       if (result !== 0 && errno[0] !== constants.errno.ENOENT) check("epoll_ctl", result);
+    },
+    datagramSocket: () => check("socket", c.socket(FAMILY.unix, SOCK_DGRAM | CLOEXEC | SOCK_NONBLOCK, 0)),
+    sendTo: (fd, data, to) => {
+      const encoded = encodeAddress(to);
+      const unmoved = bytes(data.length);
+      unmoved.set(data);
+      check("sendto", c.sendto(fd, unmoved, BigInt(data.length), MSG_DONTWAIT | MSG_NOSIGNAL, encoded, encoded.length));
     },
     socketPair: () => {
       const pair = bytes(8);

@@ -68,7 +68,7 @@ function spawn(script: string, options: SpawnOptions): Child {
     throw new Error(`Cannot run ${command}: is it in PATH?`);
   }
   const outputs = onOutput ? [child.stdout!, child.stderr!].map((stream) => eachLine(stream, onOutput)) : [];
-  const shared = channel && (options.watchdog || options.metrics) ? handMemory(channel.arbiter) : null;
+  const shared = channel && (options.watchdog || options.metrics) ? handMemory(channel.arbiter, options.threads) : null;
   let ended = false;
   child.on("message", (message) => {
     if ((message as LastWord).type !== "last-word") options.onMessage(message as FromWorker);
@@ -96,6 +96,7 @@ function spawn(script: string, options: SpawnOptions): Child {
     },
     inFlight: (silence) => (options.watchdog && shared !== null ? shared.inFlight(silence) : null),
     meter: () => (options.metrics && shared !== null ? shared.meter() : null),
+    remains: () => ({ registers: options.watchdog && shared !== null ? shared.registers() : [], logs: shared?.logs() ?? [] }),
   };
 }
 
@@ -111,8 +112,8 @@ function socketTable(kind: "tcp" | "unix"): string | null {
 }
 
 /** The first descriptor that a worker gets. */
-function handMemory(channel: number): Shared | null {
-  const shared = shareMemory();
+function handMemory(channel: number, threads?: number): Shared | null {
+  const shared = shareMemory(threads);
   if (shared === null) return null;
   handDescriptors(channel, [shared.descriptor]);
   closeDescriptor(shared.descriptor);

@@ -67,6 +67,10 @@ export interface Runtime {
   readonly debugsOnUsr1: boolean;
   /** Whether reading performance.now() costs more than a foreign call. */
   readonly hasSlowClock: boolean;
+  /** Whether Worker.terminate() ends a thread that stands still. */
+  readonly endsThreads: boolean;
+  /** Whether we run in a web worker. */
+  readonly isThread: boolean;
   /** Sets what `ps` shows for this process. */
   setTitle(title: string): void;
 }

@@ -1,12 +1,14 @@
-/** Memory that an arbiter and its worker share: the worker writes what it is busy with and what it counts, see register.ts and meter.ts in core. */
+/** Memory that an arbiter and its worker share: the worker writes what it is busy with and what it counts, see register.ts, meter.ts and log_ring.ts in core. */
+import { LOG_RING_SIZE, LogRing } from "../core/black_box/log_ring.ts";
 import type { SharedMemory } from "../core/arbiter/process.ts";
-import { METER_SIZE } from "../core/metrics/meter.ts";
+import { METER_SIZE, sumMeters } from "../core/metrics/meter.ts";
 import { inFlightText, Register, REGISTER_SIZE } from "../core/arbiter/register.ts";
 import { closeDescriptor, takeDescriptors } from "./descriptor_channel.ts";
 import { libc, requireLibc } from "./libc.ts";
 
-/** The register, then the meter. */
-const SIZE = REGISTER_SIZE + METER_SIZE;
+/** Of a worker, or of each of its threads: the register, then the meter, then the log ring. */
+const LOG_RING_START = REGISTER_SIZE + METER_SIZE;
+const SIZE = LOG_RING_START + LOG_RING_SIZE;
 
 /** The arbiter's side of what a worker shares. */
 export interface Shared {
@@ -16,28 +18,35 @@ export interface Shared {
   inFlight(silence: number): string;
   /** What it has counted, for readMeter(). */
   meter(): Uint8Array;
-  /** Gives the memory back; afterwards nothing is in flight, and what was counted last stays. */
+  /** Its register, or those of its threads, for readInFlight() and readAnswered(). */
+  registers(): Uint8Array[];
+  /** What it, or each of its threads, has logged, for readLogRing(). */
+  logs(): Uint8Array[];
+  /** Gives the memory back; afterwards `inFlight` says nothing, and the rest stays as it was last. */
   close(): void;
 }
 
-/** Null where the system gives none: then a worker's timeout is told without its requests, and a killed worker's last counts are lost. */
-export function shareMemory(): Shared | null {
+/** For a worker, or each of its `threads`. Null where the system gives none: then a worker's timeout is told without its requests, and a killed worker's last counts are lost. */
+export function shareMemory(threads = 1): Shared | null {
   if (libc instanceof Error) return null;
   let descriptor: number | null = null;
   try {
-    descriptor = libc.anonymousFile("tsgi-register", SIZE);
-    const memory = libc.map(descriptor, SIZE);
+    descriptor = libc.anonymousFile("tsgi-register", threads * SIZE);
+    const memory = libc.map(descriptor, threads * SIZE);
+    const parts = partsOf(memory.bytes, threads);
     let isOpen = true;
     let last: Uint8Array | null = null;
-    const meter = () => last ?? memory.bytes.slice(REGISTER_SIZE);
+    const partsNow = () => (last === null ? parts : partsOf(last, threads));
     return {
       descriptor,
-      // A copy: what is kept must not point to memory that is gone.
-      inFlight: (silence) => (isOpen ? inFlightText(memory.bytes.slice(0, REGISTER_SIZE), silence) : ""),
-      meter,
+      // Copies: what is kept must not point to memory that is gone.
+      inFlight: (silence) => (isOpen ? parts.map(({ register }) => inFlightText(register.slice(), silence)).filter((text) => text !== "").join(", ") : ""),
+      meter: () => sumMeters(partsNow().map((part) => part.meter)),
+      registers: () => partsNow().map((part) => part.register.slice()),
+      logs: () => partsNow().map((part) => part.log.slice()),
       close: () => {
         if (!isOpen) return;
-        last = meter();
+        last = memory.bytes.slice();
         isOpen = false;
         memory.unmap();
       },
@@ -55,9 +64,59 @@ export function takeMemory(channel: number): SharedMemory | null {
     const [descriptor] = takeDescriptors(channel, 1);
     const memory = requireLibc().map(descriptor!, SIZE);
     closeDescriptor(descriptor!);
-    return { register: new Register(memory.bytes), meter: memory.bytes.subarray(REGISTER_SIZE) };
+    return shareOf(memory.bytes, 0);
   } catch {
     // The arbiter has none either, and its log will do without.
     return null;
   }
+}
+
+/** Memory of a worker's threads, in the form that each of them can be told: a descriptor of what the arbiter handed over, else their own. */
+export type ThreadMemory = { readonly descriptor: number; readonly length: number } | SharedArrayBuffer;
+
+export interface TakenMemory {
+  readonly memory: ThreadMemory;
+  readonly parts: readonly Part[];
+}
+
+/** The side of a worker with `threads`. */
+export function takeThreadMemory(channel: number, threads: number): TakenMemory {
+  const length = threads * SIZE;
+  let memory: ThreadMemory;
+  try {
+    const [descriptor] = takeDescriptors(channel, 1);
+    memory = { descriptor: descriptor!, length };
+  } catch {
+    memory = new SharedArrayBuffer(length);
+  }
+  return { memory, parts: partsOf(bytesOf(memory), threads) };
+}
+
+/** The side of a thread. */
+export function openThreadMemory(memory: ThreadMemory, index: number): SharedMemory {
+  return shareOf(bytesOf(memory), index);
+}
+
+function bytesOf(memory: ThreadMemory): Uint8Array {
+  return memory instanceof SharedArrayBuffer ? new Uint8Array(memory) : requireLibc().map(memory.descriptor, memory.length).bytes;
+}
+
+interface Part {
+  readonly register: Uint8Array;
+  readonly meter: Uint8Array;
+  readonly log: Uint8Array;
+}
+
+function partsOf(bytes: Uint8Array, count: number): Part[] {
+  return Array.from({ length: count }, (_, i) => partOf(bytes, i));
+}
+
+function partOf(bytes: Uint8Array, index: number): Part {
+  const part = bytes.subarray(index * SIZE, (index + 1) * SIZE);
+  return { register: part.subarray(0, REGISTER_SIZE), meter: part.subarray(REGISTER_SIZE, LOG_RING_START), log: part.subarray(LOG_RING_START) };
+}
+
+function shareOf(bytes: Uint8Array, index: number): SharedMemory {
+  const { register, meter, log } = partOf(bytes, index);
+  return { register: new Register(register), meter, log: new LogRing(log) };
 }

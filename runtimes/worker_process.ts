@@ -1,13 +1,14 @@
 /** The worker's side of the process port, over node:process, which Deno and Bun share. */
-import { closeSync, openSync } from "node:fs";
 import process from "node:process";
 import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
 import type { WorkerSystem } from "../core/arbiter/process.ts";
 import { adopt, bindReusePort, selfTest } from "./adoption.ts";
 import { closeDescriptor, takeDescriptors } from "./descriptor_channel.ts";
+import { crewSystem } from "./threads.ts";
 import { loader } from "./loader.ts";
 import { openLogFile } from "./log_file.ts";
 import { CHANNEL_DESCRIPTOR, every, type LastWord, now, onSignal, wait } from "./process.ts";
+import { hasDescriptors, memoryStats } from "./resources.ts";
 import type { Runtime } from "./runtime.ts";
 import { clock } from "./clock.ts";
 import { takeMemory } from "./shared_memory.ts";
@@ -34,15 +35,14 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     takeDescriptors: (count) => takeDescriptors(CHANNEL_DESCRIPTOR, count),
     takeShared: () => takeMemory(CHANNEL_DESCRIPTOR),
     clock,
+    crew: crewSystem(runtime),
     adopt: (descriptor, options) => adopt(runtime, descriptor, options),
     bind: (address, options) => bindReusePort(runtime, address, options),
     selfTest: () => selfTest(runtime),
     loader,
-    memory: () => process.memoryUsage().rss,
-    memoryStats: () => {
-      const { rss, heapUsed, heapTotal } = process.memoryUsage();
-      return { rss, heapUsed, heapTotal };
-    },
+    tracingHost: async () => (await import("./tracing_host.ts")).tracingHost,
+    memory: () => memoryStats().rss,
+    memoryStats,
     hasDescriptors,
     configReader: async () => (await import("./files.ts")).configReader,
     closeDescriptor,
@@ -66,14 +66,5 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     process.on("disconnect", () => process.exit(code));
     setTimeout(() => process.exit(code), LAST_WORDS);
     send({ type: "last-word" });
-  }
-}
-
-function hasDescriptors(): boolean {
-  try {
-    closeSync(openSync("/dev/null", "r"));
-    return true;
-  } catch (error) {
-    return !["EMFILE", "ENFILE"].includes((error as NodeJS.ErrnoException).code ?? "");
   }
 }

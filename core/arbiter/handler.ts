@@ -114,7 +114,7 @@ function tsgiHandler(app: App, { settings, address, door, traffic, log, requestL
     flowing--;
     metrics?.meter.flow(-1);
     note.whenEnding?.();
-    if (note.slot !== null) register!.leave(note.slot);
+    if (note.slot !== null) register!.leave(note.slot, 0); // Its answer was noted when it began.
   }
 
   function finishedAndLogged(exchange: Exchange): void {

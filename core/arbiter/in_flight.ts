@@ -62,8 +62,9 @@ export class InFlight {
       const slot = register === null ? 0 : register.enter(request.method, request.url);
       const answer = handler(request, platform);
       if (!(answer instanceof Response)) return this.#follow({ request, platform }, slot, begun, answer);
-      register?.leave(slot);
-      if (meter !== null) meter.end(begun, answer.status);
+      const { status } = answer;
+      register?.leave(slot, status);
+      if (meter !== null) meter.end(begun, status);
       return answer;
     };
     if (settings.slowRequest === 0 && settings.loopLag === 0) return attended;
@@ -136,15 +137,15 @@ export class InFlight {
       const one: Awaited = { request, platform, since, answer: give, isSlow: false };
       if (this.#isRefusing) this.#refuse(one);
       else this.#awaited.add(one);
-      const over = () => {
+      const over = (status: number) => {
         this.#awaited.delete(one);
-        register?.leave(slot);
+        register?.leave(slot, status);
       };
       answer.then((response) => {
-        over();
+        over(response.status);
         give(response);
       }, (error) => {
-        over();
+        over(500);
         end(500);
         reject(error);
       });

@@ -1,6 +1,7 @@
 /** What cannot be done of what the settings ask for, a sentence each. Said once, when the first worker has loaded. */
 import { type Settings, TABLE } from "../settings/table.ts";
 import type { Application } from "./application.ts";
+import { threadCount } from "./worker_class.ts";
 
 /** Empty where everything asked for is done. What nobody asked for is in DESIGN.md only. */
 export function limitations(settings: Settings, kind: Application["kind"]): readonly string[] {
@@ -23,6 +24,10 @@ export function limitations(settings: Settings, kind: Application["kind"]): read
   }
   const forTsgi = [settings.rootPath !== null && "--root-path", settings.headerMap !== "drop" && "--header-map", settings.forwarderHeaders.length > 0 && "--forwarder-headers"].filter((flag) => flag !== false);
   if (kind === "fetch") for (const flag of forTsgi) found.push(`${flag} does nothing here: a Fetch handler gets the request as it came`);
+  if (settings.threads > 1 && threadCount(settings) === null) {
+    found.push(`--threads ${settings.threads} does nothing here: workers of class ${settings.workerClass} have one thread, use gthread`);
+  }
+  if (settings.threadTimeout > 0 && threadCount(settings) === null) found.push(`--thread-timeout does nothing here: workers of class ${settings.workerClass} have one thread`);
   // With --reload nobody asked for it.
   if (settings.lint && !settings.reload && kind === "fetch") found.push("--lint checks nothing here: a Fetch handler is no TSGI application");
   return found;

@@ -6,6 +6,9 @@ import type { Loader } from "./application.ts";
 import type { Address, Hold, NativeHandler, Owner, Served } from "./listener.ts";
 import type { FromWorker, ToWorker } from "./message.ts";
 import type { MemoryStats } from "../metrics/stats.ts";
+import type { Gauges } from "./gauges.ts";
+import type { LogRing } from "../black_box/log_ring.ts";
+import type { TracingHost } from "../otlp/api.ts";
 import type { Register } from "./register.ts";
 
 /** Milliseconds on a monotonic clock whose zero means nothing. */
@@ -33,6 +36,8 @@ export interface Child {
   inFlight(silence: Millis): string | null;
   /** What it has counted of its requests, also when it has ended: see core/metrics/meter.ts. Null where the system lets nobody see. */
   meter(): Uint8Array | null;
+  /** Its register and its log ring, also when it has ended; null where there is none. */
+  remains(): { readonly registers: readonly Uint8Array[]; readonly logs: readonly Uint8Array[] };
 }
 
 export interface Identity extends Owner {
@@ -54,6 +59,8 @@ export interface SpawnOptions {
   readonly watchdog: boolean;
   /** Whether its requests are counted where the arbiter sees them. */
   readonly metrics: boolean;
+  /** The threads that serve in it, each of which is noted and counted by itself. Default 1. */
+  readonly threads?: number;
   readonly onMessage: (message: FromWorker) => void;
   /** Exactly once, after the last message. */
   readonly onExit: (ending: Ending) => void;
@@ -82,6 +89,7 @@ export interface SharedMemory {
   readonly register: Register;
   /** For a Meter. */
   readonly meter: Uint8Array;
+  readonly log: LogRing;
 }
 
 /** What a worker asks of the system. */
@@ -103,6 +111,10 @@ export interface WorkerSystem {
   takeShared(): SharedMemory | null;
   /** As `now`, but never dearer than 40 ns. */
   readonly clock: () => Millis;
+  /** In a worker's process. */
+  readonly crew?: CrewSystem;
+  /** In a thread of it. */
+  readonly thread?: ThreadPlace;
   /** Serves a listening socket that was handed over. */
   adopt(descriptor: number, options: ServeOptions): Promise<Served>;
   /** Binds and serves an address of one's own, beside others that do. */
@@ -110,6 +122,8 @@ export interface WorkerSystem {
   /** Throws the reason why inherited sockets cannot be served here. */
   selfTest(): Promise<void>;
   readonly loader: Loader;
+  /** What tracing needs of the system; loaded when it is asked for. */
+  tracingHost(): Promise<TracingHost>;
   /** Bytes of resident memory. */
   memory(): number;
   /** The same, and of the heap. */
@@ -146,4 +160,46 @@ export interface ServeOptions {
   readonly keepAlive: number;
   /** If the body of `response` is a stream, has `run` called just before it ends, and says true; absent where nobody can tell. */
   readonly whenEnding?: (response: Response, run: () => void) => boolean;
+}
+
+/** What a worker's main thread asks of the system to have threads serve. */
+export interface CrewSystem {
+  /** Before any thread is started: the memory in which `threads` will note and count their requests. It came before all other descriptors. */
+  share(threads: number): CrewMemory;
+  /** Starts a thread that runs serve() with a system of its own. */
+  start(options: ThreadOptions): Thread;
+  /** Whether a thread can be ended while its loop stands still. */
+  readonly endsThreads: boolean;
+}
+
+export interface CrewMemory {
+  /** By thread. */
+  readonly parts: readonly { readonly register: Uint8Array; readonly meter: Uint8Array }[];
+  /** Whether the arbiter sees it too. */
+  readonly isSeen: boolean;
+}
+
+export interface ThreadOptions {
+  /** Its place among the threads of the worker, from 0. */
+  readonly index: number;
+  readonly gauges: Gauges;
+  readonly onMessage: (message: FromWorker) => void;
+  readonly onLine: (line: string, kind: "errors" | "access") => void;
+  /** At most once, after the last message, when it has ended; never for a thread that was terminated. */
+  readonly onExit: (code: number) => void;
+}
+
+export interface Thread {
+  /** `descriptors` stay the caller's: the thread gets copies. */
+  send(message: ToWorker, descriptors?: readonly number[]): void;
+  /** Told as to a process: what is not running any more hears nothing. */
+  signal(signal: Signal): void;
+  /** Resolves with whether it has ended. */
+  terminate(): Promise<boolean>;
+}
+
+/** Where a thread is, in the system of a thread. */
+export interface ThreadPlace {
+  readonly index: number;
+  readonly gauges: Gauges;
 }

@@ -19,22 +19,32 @@ import type { Millis } from "./process.ts";
 /** What a register needs, in bytes. */
 export const REGISTER_SIZE = 16_384;
 
-// A slot: its length in code units (0: empty) as i32, 4 bytes unused, since when as f64 (0: since the last beat), and the text.
-// Slot 0 holds the time of the last beat in place of `since`, and the number of requests that found no slot in place of the length.
+// A slot: its length in code units (0: empty) as i32, which is negative and has the status above its lower 8 bits once the request is over;
+// the number of the request as i32; since when as f64 (0: since the last beat); and the text.
+// Slot 0 holds the time of the last beat in place of `since`, and the number of requests that found no slot in place of the length; where
+// its text would begin, as f64, how long a thread's process has not heard of that thread.
 const SLOT_SIZE = 256;
 const SLOTS = REGISTER_SIZE / SLOT_SIZE;
+const LAST_SLOT = SLOTS - 1;
 const TEXT_START = 8;
 const TEXT_LENGTH = (SLOT_SIZE - 2 * TEXT_START) / 2;
+const STATUS_SHIFT = 8;
 const PLUS = 43;
 const BLANK = 32;
+/** Among the doubles. */
+const BEATEN = 1;
+const UNHEARD = 2;
 
 /** The worker's side. */
 export class Register {
   readonly #integers: Int32Array;
   readonly #floats: Float64Array;
   readonly #characters: Uint16Array;
-  /** Slots that are free, the next one last. */
-  readonly #free = Array.from({ length: SLOTS - 1 }, (_, i) => SLOTS - 1 - i);
+  // The free slots in a ring, from #next up to #end: what was left longest ago is written over first, so that the last requests stay to be read.
+  readonly #ring = Uint8Array.from({ length: SLOTS }, (_, i) => i + 1);
+  #next = 0;
+  #end = LAST_SLOT;
+  #number = 0;
 
   /** Over {@linkcode REGISTER_SIZE} bytes of zeros. */
   constructor({ buffer, byteOffset }: Uint8Array) {
@@ -43,18 +53,19 @@ export class Register {
     this.#characters = new Uint16Array(buffer, byteOffset, REGISTER_SIZE / 2);
   }
 
-  /** The loop turns. */
+  /** Its arbiter, or a thread's process, is told something: from here on it counts the silence. */
   beat(at: Millis): void {
-    this.#floats[1] = at;
+    this.#floats[BEATEN] = at;
   }
 
   /** Notes a request before it is handled. The result is for `leave`; 0 where there was no room for it. */
   enter(method: string, url: string): number {
-    const slot = this.#free.pop();
-    if (slot === undefined) {
+    if (this.#next === this.#end) {
       this.#integers[0]!++;
       return 0;
     }
+    const slot = this.#ring[this.#next]!;
+    this.#next = (this.#next + 1) & LAST_SLOT;
     const characters = this.#characters;
     const first = slot * (SLOT_SIZE / 2) + TEXT_START;
     let at = first;
@@ -64,6 +75,7 @@ export class Register {
     const end = Math.min(url.length, start + TEXT_LENGTH - (at - first));
     for (let i = start; i < end; i++) characters[at++] = url.charCodeAt(i);
     this.#floats[slot * (SLOT_SIZE / 8) + 1] = 0;
+    this.#integers[slot * (SLOT_SIZE / 4) + 1] = this.#number = (this.#number + 1) | 0;
     this.#integers[slot * (SLOT_SIZE / 4)] = at - first;
     return slot;
   }
@@ -73,14 +85,17 @@ export class Register {
     if (slot > 0) this.#floats[slot * (SLOT_SIZE / 8) + 1] = since;
   }
 
-  /** The request is over. */
-  leave(slot: number): void {
+  /** The request is over, and its answer had `status`; 0 if it is to be forgotten. */
+  leave(slot: number, status: number): void {
+    const integers = this.#integers;
     if (slot === 0) {
-      this.#integers[0]!--;
+      integers[0]!--;
       return;
     }
-    this.#integers[slot * (SLOT_SIZE / 4)] = 0;
-    this.#free.push(slot);
+    const at = slot * (SLOT_SIZE / 4);
+    integers[at] = status === 0 ? 0 : -(integers[at]! | (status << STATUS_SHIFT));
+    this.#ring[this.#end] = slot;
+    this.#end = (this.#end + 1) & LAST_SLOT;
   }
 }
 
@@ -90,9 +105,14 @@ export function requestLine({ method, url }: { readonly method: string; readonly
 }
 
 /** Where the path begins in `http://host/path`, and in Deno's `http+unix://path/path`. */
-function pathStart(url: string): number {
+export function pathStart(url: string): number {
   const slash = url.indexOf("/", url.charCodeAt(4) === PLUS ? 12 : 8);
   return slash < 0 ? url.length : slash;
+}
+
+/** For a thread, by its process, which the arbiter hears in its place: it was last heard of so long ago. */
+export function noteUnheard({ buffer, byteOffset }: Uint8Array, silence: Millis): void {
+  new Float64Array(buffer, byteOffset, REGISTER_SIZE / 8)[UNHEARD] = silence;
 }
 
 /** How many requests a log line names. */
@@ -100,13 +120,28 @@ const NAMED = 10;
 
 /**
  * The arbiter's side: what the worker has in flight, the oldest first, as `GET /report (30.1s), POST /x (2.0s)`; "" if there is nothing.
- * `silence` is how long ago the last beat was heard, in milliseconds.
+ * `unheard` is how long ago the worker was heard last, in milliseconds.
  */
-export function inFlightText({ buffer, byteOffset }: Uint8Array, silence: Millis): string {
+export function inFlightText(bytes: Uint8Array, unheard: Millis): string {
+  const { requests, unknown } = readInFlight(bytes, unheard);
+  const named = requests.slice(0, NAMED).map(({ line, age }) => `${line} (${(age / 1000).toFixed(1)}s)`);
+  const more = requests.length - named.length + unknown;
+  return more > 0 ? `${named.join(", ")} and ${more} more` : named.join(", ");
+}
+
+/** A request that is being handled: `line` is safe in a log. */
+export interface Handled {
+  readonly line: string;
+  readonly age: Millis;
+}
+
+/** The same as data; `unknown` are those that the register had no room for. */
+export function readInFlight({ buffer, byteOffset }: Uint8Array, unheard: Millis): { readonly requests: readonly Handled[]; readonly unknown: number } {
   const integers = new Int32Array(buffer, byteOffset, REGISTER_SIZE / 4);
   const floats = new Float64Array(buffer, byteOffset, REGISTER_SIZE / 8);
   const characters = new Uint16Array(buffer, byteOffset, REGISTER_SIZE / 2);
-  const now = floats[1]! + silence;
+  const silence = floats[UNHEARD]! + unheard;
+  const now = floats[BEATEN]! + silence;
   const found: { readonly line: string; age: Millis }[] = [];
   let youngest = silence;
   for (let slot = 1; slot < SLOTS; slot++) {
@@ -122,9 +157,31 @@ export function inFlightText({ buffer, byteOffset }: Uint8Array, silence: Millis
   // What is being called now came after everything that is awaited.
   for (const one of found) if (one.age < 0) one.age = youngest;
   found.sort((a, b) => b.age - a.age);
-  const named = found.slice(0, NAMED).map(({ line, age }) => `${line} (${(age / 1000).toFixed(1)}s)`);
-  const more = found.length - named.length + Math.max(0, integers[0]!);
-  return more > 0 ? `${named.join(", ")} and ${more} more` : named.join(", ");
+  return { requests: found, unknown: Math.max(0, integers[0]!) };
+}
+
+/** A request that was answered: `line` is safe in a log. */
+export interface Answered {
+  readonly line: string;
+  readonly status: number;
+}
+
+/** The arbiter's side: what the worker answered last, in the order in which it came; at most 63. */
+export function readAnswered({ buffer, byteOffset }: Uint8Array): Answered[] {
+  const integers = new Int32Array(buffer, byteOffset, REGISTER_SIZE / 4);
+  const characters = new Uint16Array(buffer, byteOffset, REGISTER_SIZE / 2);
+  const found: (Answered & { readonly number: number })[] = [];
+  for (let slot = 1; slot < SLOTS; slot++) {
+    const at = slot * (SLOT_SIZE / 4);
+    const length = -integers[at]! & 0xff;
+    if (integers[at]! >= 0 || length > TEXT_LENGTH) continue;
+    const first = slot * (SLOT_SIZE / 2) + TEXT_START;
+    const line = safe(String.fromCharCode(...characters.subarray(first, first + length)));
+    found.push({ line, status: (-integers[at]! >> STATUS_SHIFT) & 0xffff, number: integers[at + 1]! });
+  }
+  // Numbers begin anew some day.
+  found.sort((a, b) => (a.number - b.number) | 0);
+  return found.map(({ line, status }) => ({ line, status }));
 }
 
 /** The application could have written to the memory: each word is escaped, so that nothing reads as another request. */

@@ -66,7 +66,7 @@ function endOf(bytes: number | null, since: number): AccessEnd {
 }
 
 /** As Deno's info and Bun's server tell it; null for a unix socket. */
-function peerOf(request: Request, platform: unknown): string | null {
+export function peerOf(request: Request, platform: unknown): string | null {
   const { remoteAddr, requestIP } = platform as {
     readonly remoteAddr?: { readonly hostname?: string };
     requestIP?(request: Request): { readonly address: string } | null;

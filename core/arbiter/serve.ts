@@ -1,41 +1,62 @@
 /**
  * Carries out what a worker decides, and tells it what happened: loads the application, serves it at the places it is told, and ends.
  */
+import type { LogRing } from "../black_box/log_ring.ts";
 import { createLogger } from "../logging/logger.ts";
 import type { Level, Log } from "../logging/record.ts";
+import { counted } from "../metrics/log_counts.ts";
 import { measure } from "../metrics/worker_metrics.ts";
+import type { Tracing } from "../otlp/tracing.ts";
 import type { Settings } from "../settings/table.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import { type Application, AppLoadError, loadApplication } from "./application.ts";
-import { createHandler, type Handling } from "./handler.ts";
+import { createHandler, type Handler, type Handling } from "./handler.ts";
 import { InFlight } from "./in_flight.ts";
 import { limitations } from "./limitations.ts";
 import type { Served } from "./listener.ts";
 import { ConcurrencyLimit } from "./limit_concurrency.ts";
 import { watchLoop } from "./loop_lag.ts";
 import type { Breakage, Place, ToWorker } from "./message.ts";
-import type { LogTarget, Signal, WorkerSystem } from "./process.ts";
+import type { LogTarget, Signal, ThreadPlace, WorkerSystem } from "./process.ts";
 import { requestLog as openRequestLog } from "./request_log.ts";
 import { WORKER_SIGNALS } from "./signals.ts";
 import type { Door, Traffic } from "./traffic.ts";
 import { Tail } from "./tail.ts";
 import { tallied } from "./tally.ts";
 import { Turnstile } from "./turnstile.ts";
+import { wrapped } from "./wrapped.ts";
 import type { WorkerHooks } from "./worker_hooks.ts";
+import { builtInClass, readWorkerClass, threadCount, type WorkerClass } from "./worker_class.ts";
 import { step, worker, type WorkerEffect, type Wear, type WorkerEvent, type WorkerState } from "./worker.ts";
 
 /** A beat is missed twice before anybody worries: see SILENT in arbiter.ts. */
 const BEAT = 500;
 
-type Start = Extract<ToWorker, { type: "start" }>;
+/** How long the last spans may take, in milliseconds. */
+const LAST_SPANS = 2000;
 
-/** Runs this process as a worker until the process ends. */
+export type Start = Extract<ToWorker, { type: "start" }>;
+
+/** Runs this process, or a thread of it, as a worker until it ends. */
 export function serve(system: WorkerSystem): void {
   let running: Running | null = null;
   system.onMessage((message) => {
-    if (message.type === "start") running ??= run(system, message);
-    else running?.told(message);
+    if (message.type !== "start") return running?.told(message);
+    const { workerClass } = message.settings;
+    const builtIn = builtInClass(workerClass);
+    if (builtIn && (threadCount(message.settings) === null || system.thread)) running ??= run(system, message, builtIn);
+    else void prepare(message);
   });
+  /** What most workers do not need is loaded first. Nobody tells this one anything but signals until it is ready. */
+  async function prepare(message: Start): Promise<void> {
+    if (system.crew && threadCount(message.settings) !== null) {
+      const { runCrew } = await import("./crew.ts");
+      running ??= runCrew(system, system.crew, message);
+      return;
+    }
+    const { workerClass, problems } = await readWorkerClass(await system.configReader(), message.settings.workerClass);
+    running ??= run(system, message, workerClass, problems);
+  }
   for (const signal of WORKER_SIGNALS) {
     system.onSignal(signal, () => {
       if (running) running.signalled(signal);
@@ -49,7 +70,7 @@ export function serve(system: WorkerSystem): void {
   system.send({ type: "hello" });
 }
 
-interface Running {
+export interface Running {
   readonly tell: (event: WorkerEvent) => void;
   readonly signalled: (signal: Signal) => void;
   readonly told: (message: ToWorker) => void;
@@ -62,29 +83,33 @@ interface Open {
   readonly served: Served;
 }
 
-function run(system: WorkerSystem, start: Start): Running {
+function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, problems: readonly string[] = []): Running {
   const { settings } = start;
-  const { log, errors, access, setLevel } = openLogs(system, start);
-  const isSync = settings.workerClass === "sync";
-  const limit = isSync ? 1 : settings.workerConnections;
-  const traffic: Traffic = {
+  const { thread } = system;
+  const shared = settings.watchdog || settings.metrics ? system.takeShared() : null;
+  const { log: written, errors, access, setLevel } = openLogs(system, start, shared?.log ?? null);
+  const log = counted(written, (kind) => metrics?.meter.logged(kind));
+  const limit = workerClass.limit ?? settings.workerConnections;
+  const shares = workerClass.sockets === "shared" || thread !== undefined;
+  const own: Traffic = {
     inFlight: 0,
     handled: 0,
     limit,
     full: false,
     onFull: () => becomeFull(),
-    worn: settings.maxRequests === 0 ? Infinity : settings.maxRequests + Math.floor(Math.random() * (settings.maxRequestsJitter + 1)),
+    worn: thread ? Infinity : wornAt(settings),
     onWorn: () => tell({ type: "worn", at: system.now() }),
     turnstile: new Turnstile(limit),
   };
+  const traffic = thread ? threadTraffic(own, thread) : own;
   const tail = access === null ? null : new Tail(access, system);
   const requestLog = tail === null ? null : openRequestLog(tail, settings, system.pid);
-  const shared = settings.watchdog || settings.metrics ? system.takeShared() : null;
   const register = settings.watchdog && shared !== null ? shared.register : null;
   const metrics = settings.metrics ? measure(system, shared, log) : null;
   const meter = metrics?.meter ?? null;
   const inFlight = new InFlight({ settings, register, meter, log, requestLog, now: system.now });
   const concurrency = settings.limitConcurrency > 0 ? new ConcurrencyLimit(settings.limitConcurrency, log, requestLog, meter) : null;
+  let tracing: Tracing | null = null;
   const tally = start.canary ? { answers: 0, errors: 0 } : null;
   const open: Open[] = [];
   let application: Application | null = null;
@@ -99,8 +124,8 @@ function run(system: WorkerSystem, start: Start): Running {
 
   system.onFault((kind, error) => tell({ type: "faulted", kind, ...explain(error), at: system.now() }));
   const limits: Wear = {
-    rss: settings.maxRss === 0 ? Infinity : settings.maxRss * 2 ** 20,
-    lifetime: settings.maxLifetime === 0 ? Infinity : settings.maxLifetime * 1000 * (1 + Math.random() / 10),
+    rss: settings.maxRss === 0 || thread ? Infinity : settings.maxRss * 2 ** 20,
+    lifetime: settings.maxLifetime === 0 || thread ? Infinity : settings.maxLifetime * 1000 * (1 + Math.random() / 10),
   };
   look();
   system.every(BEAT, look);
@@ -111,7 +136,7 @@ function run(system: WorkerSystem, start: Start): Running {
   /** A sync worker is busy as often as it has a request: nobody is told, whoever is idle takes the next connection. */
   function becomeFull(): void {
     const full = traffic.full || lacksDescriptors;
-    if (isSync) rest(full);
+    if (shares) rest(full);
     else tell({ type: "counted", full, at: system.now() });
   }
 
@@ -122,13 +147,12 @@ function run(system: WorkerSystem, start: Start): Running {
 
   function tick(): void {
     // A sync worker beats between requests only, so that timeout is its request timeout, as in gunicorn.
-    if (isSync && traffic.inFlight > 0) return;
+    if (workerClass.beats === "between-requests" && traffic.inFlight > 0) return;
     const rss = limits.rss === Infinity ? 0 : system.memory();
     tell({ type: "ticked", inFlight: traffic.inFlight, handled: traffic.handled, rss, ...(tally === null ? {} : { tally: { ...tally } }), at: system.now() });
   }
 
   function look(): void {
-    register?.beat(system.now());
     inFlight.look();
     countDescriptors();
   }
@@ -137,7 +161,7 @@ function run(system: WorkerSystem, start: Start): Running {
   function countDescriptors(): void {
     if (system.hasDescriptors() !== lacksDescriptors) return;
     lacksDescriptors = !lacksDescriptors;
-    if (lacksDescriptors) log("warning", "no-descriptors", { pid: system.pid });
+    if (lacksDescriptors && thread === undefined) log("warning", "no-descriptors", { pid: system.pid });
     becomeFull();
   }
 
@@ -156,12 +180,15 @@ function run(system: WorkerSystem, start: Start): Running {
     waiting.push(event);
     if (stepping) return;
     stepping = true;
-    for (let next = waiting.shift(); next; next = waiting.shift()) {
-      const [after, effects] = step(state, next);
-      state = after;
-      for (const effect of effects) carryOut(effect);
+    try {
+      for (let next = waiting.shift(); next; next = waiting.shift()) {
+        const [after, effects] = step(state, next);
+        state = after;
+        for (const effect of effects) carryOut(effect);
+      }
+    } finally {
+      stepping = false; // Whatever the system refuses now, the next event is heard.
     }
-    stepping = false;
   }
 
   function signalled(signal: Signal): void {
@@ -196,9 +223,10 @@ function run(system: WorkerSystem, start: Start): Running {
       case "abort":
         return void abort(effect.deadline);
       case "report":
+        register?.beat(system.now());
         return system.send(effect.message.type === "beat" && metrics !== null ? { ...effect.message, report: metrics.report() } : effect.message);
       case "log":
-        return log(effect.level, effect.event, effect.fields);
+        return thread && TOLD_BY_PROCESS.has(effect.event) ? undefined : log(effect.level, effect.event, effect.fields);
       case "exit":
         return void exit(effect.code);
     }
@@ -206,6 +234,7 @@ function run(system: WorkerSystem, start: Start): Running {
 
   async function exit(code: number): Promise<void> {
     if (hooks) await hooks.workerExit();
+    await tracing?.close(Math.min(LAST_SPANS, settings.gracefulTimeout * 1000));
     if (metrics) system.send({ type: "measured", report: metrics.report() });
     errors.close();
     access?.close();
@@ -214,14 +243,18 @@ function run(system: WorkerSystem, start: Start): Running {
 
   async function load(): Promise<void> {
     try {
+      if (problems.length > 0) throw new AppLoadError(`Cannot use --worker-class: ${problems.join("; ")}`, 3);
+      if (settings.otlpEndpoint !== null) tracing = await (await import("../otlp/tracing.ts")).startTracing({ system, settings, log, worker: start });
       const [loaded] = await Promise.all([start.hooks ? beginHooked() : beginPlain(), tryAdoption()]);
       if (settings.warmup.length > 0 && start.breakage === undefined) {
         const { warmUp } = await import("./warmup.ts");
         await warmUp(loaded, { system, settings, log, multiprocess: start.multiprocess });
       }
+      // Whoever brings an SDK of his own has set it up by now.
+      await tracing?.connect();
       application = loaded;
       if (settings.loopLag > 0) watchLoop(system, settings.loopLag * 1000, { inFlight, log });
-      if (start.slot === 0 && start.generation === 1) for (const text of limitations(settings, loaded.kind)) log("warning", "limitation", { text });
+      if (start.slot === 0 && start.generation === 1 && (thread?.index ?? 0) === 0) for (const text of limitations(settings, loaded.kind)) log("warning", "limitation", { text });
       tell({ type: "loaded", at: system.now() });
     } catch (error) {
       const exitCode = error instanceof AppLoadError ? error.exitCode : 3;
@@ -231,7 +264,8 @@ function run(system: WorkerSystem, start: Start): Running {
 
   async function beginHooked(): Promise<Application> {
     const { workerHooks } = await import("./worker_hooks.ts");
-    hooks = await workerHooks({ system, start, log, handled: () => traffic.handled });
+    hooks = await workerHooks({ system, start, log, handled: () => thread?.gauges.totalHandled() ?? traffic.handled });
+    if (thread) hooks = ofRequests(hooks);
     await hooks.postFork();
     const loaded = await beginPlain();
     await hooks.postWorkerInit();
@@ -269,11 +303,12 @@ function run(system: WorkerSystem, start: Start): Running {
   }
 
   async function openPlace(slot: number, place: Place, descriptor: number | null): Promise<void> {
-    const door: Door = { inFlight: 0, closing: closing || isSync, madeUpHost: null };
+    const door: Door = { inFlight: 0, closing: closing || workerClass.keepAlive === false, madeUpHost: null };
     const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, register, metrics, requestHooks: hooks?.requests ?? null, multiprocess: start.multiprocess };
-    const made = createHandler(application!, handling);
+    const made = classed(createHandler(application!, handling));
     const attended = inFlight.attend(tally === null ? made.handler : tallied(made.handler, tally));
-    const handler = concurrency === null ? attended : concurrency.guard(attended, traffic, door);
+    const guarded = concurrency === null ? attended : concurrency.guard(attended, thread ? { get inFlight() { return thread.gauges.totalInFlight(); } } : traffic, door);
+    const handler = tracing === null ? guarded : tracing.around(guarded, place.address);
     const options = { ...made, handler, onError: refuse, keepAlive: settings.keepAlive };
     const served = descriptor === null
       ? await system.bind(place.address, { ...options, backlog: settings.backlog })
@@ -288,6 +323,11 @@ function run(system: WorkerSystem, start: Start): Running {
     });
     if (closing) served.leave();
     else if (traffic.full) served.pause();
+  }
+
+  function classed(made: Handler): Handler {
+    if (workerClass.wrap === undefined) return made;
+    return { handler: wrapped(workerClass, made.handler, { id: start.slot, pid: system.pid, settings, log }) };
   }
 
   /** The owner of a slot we covered is back: what came to us through it is still answered. */
@@ -338,6 +378,28 @@ function run(system: WorkerSystem, start: Start): Running {
   }
 }
 
+/** A thread is nobody's news. */
+const TOLD_BY_PROCESS: ReadonlySet<string> = new Set(["booting", "exiting", "load-failed"]);
+
+/** The requests after which a worker is worn. */
+export function wornAt({ maxRequests, maxRequestsJitter }: Settings): number {
+  return maxRequests === 0 ? Infinity : maxRequests + Math.floor(Math.random() * (maxRequestsJitter + 1));
+}
+
+/** Counts where the worker's main thread sees it. */
+function threadTraffic(traffic: Traffic, { index, gauges }: ThreadPlace): Traffic {
+  return Object.defineProperties(traffic, {
+    inFlight: { get: () => gauges.inFlight(index), set: (count: number) => gauges.setInFlight(index, count) },
+    handled: { get: () => gauges.handled(index), set: (count: number) => gauges.setHandled(index, count) },
+  });
+}
+
+/** A worker's other hooks are called once, by its main thread. */
+function ofRequests({ requests }: WorkerHooks): WorkerHooks {
+  const nothing = () => Promise.resolve();
+  return { postFork: nothing, postWorkerInit: nothing, signalled: () => null, workerExit: nothing, requests };
+}
+
 /** Loads the application and awaits its startup. */
 async function begin(system: WorkerSystem, settings: Settings, log: Log): Promise<Application> {
   const loaded = await loadApplication(settings.app!, { ...system.loader, interface: settings.interface });
@@ -365,18 +427,22 @@ async function linted(application: Application, log: Log): Promise<Application> 
   return { ...application, app: lint(application.app, { onWarning }) };
 }
 
-interface Logs {
+export interface Logs {
   readonly log: Log;
   readonly errors: LogTarget;
   readonly access: LogTarget | null;
   readonly setLevel: (level: Level) => void;
 }
 
-function openLogs(system: WorkerSystem, { settings, id, slot }: Start): Logs {
+export function openLogs(system: Pick<WorkerSystem, "pid" | "openLog">, { settings, id, slot }: Start, ring: LogRing | null): Logs {
   const errors = system.openLog(settings.errorLogfile ?? "-", "errors");
   const access = settings.accessLogfile === null ? null : system.openLog(settings.accessLogfile, "access");
   let level = settings.logLevel;
-  const log = createLogger({ level: () => level, format: settings.logFormat, pid: system.pid, worker: id, workerId: slot, write: (line) => errors.write(line) });
+  const write = (line: string) => {
+    ring?.write(line);
+    errors.write(line);
+  };
+  const log = createLogger({ level: () => level, format: settings.logFormat, pid: system.pid, worker: id, workerId: slot, write });
   return { log, errors, access, setLevel: (to) => (level = to) };
 }
 
@@ -384,7 +450,7 @@ function refuse(): Response {
   return new Response("Internal Server Error", { status: 500, headers: { "content-type": "text/plain; charset=utf-8" } });
 }
 
-function explain(error: unknown): { readonly reason: string; readonly stack?: string } {
+export function explain(error: unknown): { readonly reason: string; readonly stack?: string } {
   if (error instanceof AppLoadError) return { reason: error.message, ...(error.detail === undefined ? {} : { stack: error.detail }) };
   const stack = stackOf(error);
   return { reason: thrownText(error), ...(stack === undefined ? {} : { stack }) };

@@ -2,10 +2,13 @@
  * Carries out what the arbiter decides, and tells it what happened. One loop: an event, a step, its effects in order.
  * Whatever an effect brings about comes back as an event behind those already waiting.
  */
+import { type BlackBox, blackBox, blackBoxFields, isDeath, type Remains } from "../black_box/black_box.ts";
+import { LastLines } from "../black_box/last_lines.ts";
 import type { Controls } from "../control/controls.ts";
 import { Steering } from "../control/steering.ts";
 import type { Fields, Level, Log } from "../logging/record.ts";
 import { Census } from "../metrics/census.ts";
+import { counted } from "../metrics/log_counts.ts";
 import type { Stats } from "../metrics/stats.ts";
 import { changes } from "../settings/changes.ts";
 import { type HookSource, NO_HOOKS } from "../settings/hooks.ts";
@@ -17,10 +20,11 @@ import { type Generation, Generations, heldFor } from "./generations.ts";
 import { type Address, addressText, type Held, type Owner } from "./listener.ts";
 import type { Breakage, FromWorker } from "./message.ts";
 import { type Preflight, preflight } from "./preflight.ts";
-import type { ArbiterSystem, Child, Identity } from "./process.ts";
+import type { ArbiterSystem, Child, Ending, Identity } from "./process.ts";
 import { type Call, type HookView, ServerHooks } from "./server_hooks.ts";
 import { ARBITER_SIGNALS } from "./signals.ts";
 import type { Upgrade } from "./upgrade.ts";
+import { builtInClass, threadCount, type WorkerClass } from "./worker_class.ts";
 
 const TICK = 250;
 
@@ -44,6 +48,8 @@ export interface SuperviseOptions {
   readonly surroundings: (settings: Settings, slot: number) => Surroundings;
   /** With --reload: watches what is served from now on, and tells when a change has settled, by one file of it. */
   readonly watch: (settings: Settings, changed: (file: string) => void) => Watch;
+  /** The worker class that the settings name; by default the one that comes with tsgi. */
+  readonly classOf?: (settings: Settings) => WorkerClass;
   /** Whom unix sockets are given to. */
   readonly owner?: (settings: Settings) => Owner | undefined;
   readonly reopenLogs?: () => void;
@@ -59,6 +65,8 @@ export interface SuperviseOptions {
   readonly oomKills?: () => number | null;
   /** Told after every step, and what it ordered. */
   readonly onStep?: (before: Arbiter, after: Arbiter, step: { readonly event: ArbiterEvent; readonly effects: readonly Effect[] }) => void;
+  /** A worker with `settings` died: what it left. */
+  readonly onDeath?: (box: BlackBox, settings: Settings) => unknown;
   /** How USR2 is carried out. */
   readonly upgrade?: Upgrade;
   /** What the log says after the addresses: what does not work here. */
@@ -86,7 +94,9 @@ export interface Surroundings {
  * Not for a platform that already runs many copies of you: there, serve from one process.
  */
 export async function supervise(system: ArbiterSystem, options: SuperviseOptions): Promise<number> {
-  const { log, settings } = options;
+  const { settings } = options;
+  const census = new Census({ system, version: options.version, log: options.log });
+  const log = counted(options.log, (kind) => census.logged(kind));
   const hooks = new ServerHooks(system, log);
   // Handlers come before anything that others can see: people get trigger-happy as soon as a port answers.
   const early: ArbiterEvent[] = [];
@@ -109,26 +119,26 @@ export async function supervise(system: ArbiterSystem, options: SuperviseOptions
   log("info", "starting", { version: options.version });
   const unprepared = await cannot(settings.bind, [{ name: "onStarting", args: [] }]);
   if (unprepared !== null) return unprepared;
-  const mode = settings.reusePort ? "reuse-port" : holdMode(settings);
+  const mode = settings.reusePort ? "reuse-port" : holdMode(options, settings);
   const held = await bind(settings.bind, { backlog: settings.backlog, mode, ...access(options, settings) }, { system, log });
   if (held === null) return 1;
-  announce(system, options, held);
+  announce(system, { ...options, log }, held);
   const unready = await cannot(held.map((h) => h.address), [{ name: "whenReady", args: [] }]);
   if (unready !== null) {
     for (const h of held) h.close();
     return unready;
   }
-  const { code, tell } = run(system, options, held, hooks);
+  const { code, tell } = run(system, { ...options, log }, held, { hooks, census });
   happen = tell;
   tell({ type: "started", at: system.now() });
   for (const event of early) tell(event);
   return await code;
 }
 
-function announce(system: ArbiterSystem, { log, settings, notes = [] }: SuperviseOptions, held: readonly Held[]): void {
+function announce(system: ArbiterSystem, { log, settings, classOf, notes = [] }: SuperviseOptions, held: readonly Held[]): void {
   log("debug", "arbiter-booted");
   log("info", "listening", { addresses: held.map((h) => addressText(h.address)).join(","), pid: system.pid });
-  log("info", "using", { workerClass: settings.workerClass });
+  log("info", "using", { workerClass: classOf?.(settings).name ?? settings.workerClass });
   if (settings.reload) log("warning", "reloader-on");
   if (held.some((h) => h.mode === "reuse-port")) log(settings.reusePort ? "info" : "warning", "reuse-port");
   for (const text of notes) log("warning", "limitation", { text });
@@ -152,12 +162,16 @@ interface Running {
   readonly tell: (event: ArbiterEvent) => void;
 }
 
-function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly Held[], hooks: ServerHooks): Running {
+interface Office {
+  readonly hooks: ServerHooks;
+  readonly census: Census;
+}
+
+function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly Held[], { hooks, census }: Office): Running {
   const { log } = options;
   const children = new Map<number, Child>();
   const generations = new Generations({ settings: options.settings, held: opened, hooks: options.hooks ?? NO_HOOKS });
   const generationOf = new Map<number, number>();
-  const census = new Census({ system, version: options.version, log });
   let candidate: Generation | null = null;
   let flight: Preflight | null = null;
   let state: Arbiter = arbiter(limits(options.settings), {
@@ -289,13 +303,21 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     generationOf.set(id, generation);
     const multiprocess = state.target > 1;
     const order = hooks.orderFor(view(generation));
+    const around = options.surroundings(settings, slot);
+    const output = new LastLines();
+    const { onOutput } = around;
     try {
       const child = system.spawn({
         title: title("worker", settings, ` #${slot}`),
         runtime: settings.runtime,
-        ...options.surroundings(settings, slot),
+        ...around,
+        ...(onOutput === undefined ? {} : { onOutput: (line) => {
+          output.write(line);
+          onOutput(line);
+        } }),
         watchdog: settings.watchdog,
         metrics: settings.metrics,
+        threads: threadCount(settings) ?? 1,
         onMessage: (message) => {
           if (message.type !== "hello") return hear(id, message);
           child.send({ type: "start", id, slot, generation, settings: steering.settingsFor(settings), multiprocess, ...order, ...breakageFor(generation), ...(canary ? { canary } : {}) });
@@ -304,9 +326,11 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         onExit: (ending) => {
           children.delete(id);
           generationOf.delete(id);
+          const box = boxOf(id, ending, { settings, remains: () => ({ ...child.remains(), output: output.read() }) });
           census.died(id);
           hooks.childExit(view(), id, ending);
           tell({ type: "exited", id, ending, ...(ending.signal === "SIGKILL" && isOutOfMemory() ? { outOfMemory: true } : {}), at: system.now() });
+          if (box !== null) found(box, settings);
         },
       });
       children.set(id, child);
@@ -317,6 +341,19 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       hooks.unborn(id);
       tell({ type: "spawn-failed", id, reason: reasonOf(error), at: system.now() });
     }
+  }
+
+  /** What a worker left that died; null for another end. */
+  function boxOf(id: number, ending: Ending, { settings, remains }: { readonly settings: Settings; readonly remains: () => Remains }): BlackBox | null {
+    const worker = state.workers.find((one) => one.id === id);
+    if (worker === undefined || worker.pid === null || !isDeath(state, worker, ending)) return null;
+    return blackBox({ worker, pid: worker.pid, ending, at: system.now() }, remains(), settings.blackBoxQueries);
+  }
+
+  function found(box: BlackBox, settings: Settings): void {
+    log("error", "black-box", blackBoxFields(box));
+    steering.died(box);
+    options.onDeath?.(box, settings);
   }
 
   /** Whether the kernel has ended somebody for want of memory since we looked last. */
@@ -452,7 +489,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   /** The sockets that the new settings ask for: those we hold already, and new ones. */
   async function rebind(settings: Settings): Promise<readonly Held[] | null> {
     const before = generations.of(state.generation);
-    const mode = before.held.every((h) => h.mode === "reuse-port") ? "reuse-port" : holdMode(settings);
+    const mode = before.held.every((h) => h.mode === "reuse-port") ? "reuse-port" : holdMode(options, settings);
     const kept = settings.bind.map((wanted, index) => heldFor(before, wanted, index) ?? generations.heldAt(wanted));
     const fresh = settings.bind.filter((_, index) => !kept[index]);
     const bound = await bind(fresh, { backlog: settings.backlog, mode, ...access(options, settings) }, { system, log });
@@ -495,8 +532,9 @@ function slotsOf(held: Held): number {
 }
 
 /** Sync workers share one socket, so that an idle one takes what a busy one cannot. */
-function holdMode(settings: Settings): "adopt" | "shared" {
-  return settings.workerClass === "sync" ? "shared" : "adopt";
+function holdMode({ classOf }: SuperviseOptions, settings: Settings): "adopt" | "shared" {
+  const workerClass = classOf?.(settings) ?? builtInClass(settings.workerClass);
+  return workerClass?.sockets === "shared" ? "shared" : "adopt";
 }
 
 /** Who may connect to a unix socket. */

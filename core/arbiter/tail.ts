@@ -26,11 +26,14 @@ export class Tail implements LogTarget {
     }
   }
 
-  write(line: string): void {
-    this.#target.write(line);
+  /** Several at once, too: threads send theirs together. */
+  write(lines: string): void {
+    this.#target.write(lines);
     if (this.#timer === null) return;
-    if (this.#lines.length < MOST) this.#lines.push(line);
-    else this.#lost++;
+    for (const line of lines.split("\n")) {
+      if (this.#lines.length < MOST) this.#lines.push(line);
+      else this.#lost++;
+    }
   }
 
   reopen(): void {

@@ -23,7 +23,10 @@ export interface WorkerState {
   readonly gracefulTimeout: Millis;
   readonly limits: Wear;
   readonly full: boolean;
+  /** It wants a successor. */
   readonly tired: boolean;
+  /** Because something in it broke. */
+  readonly faulty: boolean;
 }
 
 /** When a worker is worn out; Infinity for never. */
@@ -50,6 +53,8 @@ export type WorkerEvent =
     | { readonly type: "orphaned" }
     | { readonly type: "faulted"; readonly kind: string; readonly reason: string; readonly stack?: string }
     | { readonly type: "server-ended"; readonly reason: string }
+    /** A thread of it broke, and has said so. */
+    | { readonly type: "thread-tired" }
     | { readonly type: "counted"; readonly full: boolean }
     /** It has handled as many requests as it should. */
     | { readonly type: "worn" }
@@ -83,7 +88,7 @@ export const QUIET: Millis = 1000;
 export const LAST_ANSWERS: Millis = 700;
 
 export function worker(pid: number, at: Millis): WorkerState {
-  return { phase: "starting", pid, since: at, gracefulTimeout: 30_000, limits: { rss: Infinity, lifetime: Infinity }, full: false, tired: false };
+  return { phase: "starting", pid, since: at, gracefulTimeout: 30_000, limits: { rss: Infinity, lifetime: Infinity }, full: false, tired: false, faulty: false };
 }
 
 export function step(before: WorkerState, event: WorkerEvent): [WorkerState, WorkerEffect[]] {
@@ -110,7 +115,8 @@ export function step(before: WorkerState, event: WorkerEvent): [WorkerState, Wor
     case "told-to-reopen":
       return [before, [{ type: "reopen-logs" }]];
     case "listened":
-      return [before, [report({ type: "listening", slot: event.slot })]];
+      // What it said before it served was nobody's business: at the first of its sockets it may have broken while it opened the next.
+      return [before, [report({ type: "listening", slot: event.slot }), ...(before.tired ? [report({ type: "tired", faulty: before.faulty })] : [])]];
     case "listen-failed":
       return failToListen(before, event);
     case "left":
@@ -123,6 +129,8 @@ export function step(before: WorkerState, event: WorkerEvent): [WorkerState, Wor
       return askForSuccessor(before, true, [log("error", "unhandled", { kind: event.kind, reason: event.reason, stack: event.stack })]);
     case "server-ended":
       return askForSuccessor(before, true, [log("critical", "server-ended", { reason: event.reason })]);
+    case "thread-tired":
+      return askForSuccessor(before, true, []);
     case "worn":
       return askForSuccessor(before, false, [log("info", "autorestarting", {})]);
     case "counted":
@@ -173,7 +181,7 @@ function drain(before: WorkerState, at: Millis, first: readonly WorkerEffect[]):
 
 function askForSuccessor(before: WorkerState, faulty: boolean, first: readonly WorkerEffect[]): [WorkerState, WorkerEffect[]] {
   if (before.phase !== "serving" || before.tired) return [before, faulty ? [...first] : []];
-  return [{ ...before, tired: true }, [...first, report({ type: "tired", faulty })]];
+  return [{ ...before, tired: true, faulty }, [...first, report({ type: "tired", faulty })]];
 }
 
 function count(before: WorkerState, full: boolean): [WorkerState, WorkerEffect[]] {

@@ -1,4 +1,5 @@
 /** What can be asked of a running server from outside, beside signals: what the control socket and the admin pages are built on. */
+import type { BlackBox } from "../black_box/black_box.ts";
 import type { Level } from "../logging/record.ts";
 import type { Stats } from "../metrics/stats.ts";
 import type { Settings } from "../settings/table.ts";
@@ -25,6 +26,8 @@ export interface Controls {
   setLogLevel(level: Level): void;
   /** What each worker has in flight. */
   inspect(): readonly InFlightStats[];
+  /** What the workers left that died last, the last one last. */
+  deaths(): readonly BlackBox[];
   /** Calls `line` for each line of the access log from now on, until what is returned is called. Throws if there is no access log. */
   tail(line: (text: string) => void): () => void;
 }

@@ -1,4 +1,5 @@
 /** The data of a reply as a person reads it: tables of workers and listeners, a line for each other figure. */
+import { type BlackBox, blackBoxFields } from "../black_box/black_box.ts";
 import { escape } from "../logging/escape.ts";
 import { quantile } from "../metrics/distribution.ts";
 import type { RequestStats } from "../metrics/meter.ts";
@@ -14,6 +15,8 @@ export function render(name: string, data: unknown): string {
       return listenersTable((data as { readonly listeners: readonly ListenerStats[] }).listeners);
     case "inspect":
       return inspectTable((data as { readonly workers: readonly InFlightStats[] }).workers);
+    case "blackbox":
+      return deathsText((data as { readonly deaths: readonly BlackBox[] }).deaths);
     case "show all": {
       const { stats, workers, listeners, config } = data as { readonly stats: object; readonly workers: readonly WorkerStats[]; readonly listeners: readonly ListenerStats[]; readonly config: object };
       return [lines(readable(stats)), workersTable(workers), listenersTable(listeners), lines(config)].join("\n");
@@ -43,6 +46,16 @@ function listenersTable(listeners: readonly ListenerStats[]): string {
 
 function inspectTable(workers: readonly InFlightStats[]): string {
   return table([["slot", "pid", "in flight"], ...workers.map((w) => [String(w.slot), String(w.pid), w.requests === null ? "not known (--no-watchdog)" : w.requests || "-"])]);
+}
+
+/** As the error log told it. */
+function deathsText(deaths: readonly BlackBox[]): string {
+  if (deaths.length === 0) return "No worker has died\n";
+  return deaths.map((box) => {
+    const { pid, slot, how, detail = "nothing is known of its last requests" } = blackBoxFields(box);
+    const below = String(detail).split("\n").map((line) => `  ${escape(line, "text")}\n`);
+    return `${box.time} pid ${pid}, slot ${slot}, ended ${how}\n${below.join("")}`;
+  }).join("");
 }
 
 /** Quantiles instead of the buckets they are made from. */

@@ -1,6 +1,7 @@
 /** The controls of a supervised server: what supervise() lends to whoever asks from outside. */
 import type { ArbiterEvent, Arbiter, Effect } from "../arbiter/step/state.ts";
 import type { ToWorker } from "../arbiter/message.ts";
+import type { BlackBox } from "../black_box/black_box.ts";
 import type { Child, Millis, Signal } from "../arbiter/process.ts";
 import type { Level } from "../logging/record.ts";
 import type { Stats } from "../metrics/stats.ts";
@@ -17,6 +18,9 @@ export interface Helm {
   readonly setLogLevel: (level: Level) => void;
 }
 
+/** How many dead workers are remembered. */
+const MOST_DEATHS = 10;
+
 interface Asked {
   /** The reload that was asked for is under way, not one before it. */
   hasBegun: boolean;
@@ -27,6 +31,7 @@ export class Steering implements Controls {
   readonly #helm: Helm;
   readonly #asked = new Set<Asked>();
   readonly #tails = new Set<(text: string) => void>();
+  #deaths: readonly BlackBox[] = [];
   #isDraining = false;
   /** In force instead of the settings' own; null if nobody has changed it since the last reload. */
   #level: Level | null = null;
@@ -89,6 +94,15 @@ export class Steering implements Controls {
       const child = this.#helm.children.get(id);
       return child === undefined || pid === null ? [] : [{ pid, id, slot, requests: child.inFlight(now - heard) }];
     });
+  }
+
+  deaths(): readonly BlackBox[] {
+    return this.#deaths;
+  }
+
+  /** A worker died. */
+  died(box: BlackBox): void {
+    this.#deaths = [...this.#deaths, box].slice(-MOST_DEATHS);
   }
 
   tail(line: (text: string) => void): () => void {

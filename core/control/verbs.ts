@@ -26,6 +26,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   "show listeners": { args: "", help: "The addresses, and who waits there to be accepted", run: (c) => ({ listeners: c.stats().listeners, count: c.stats().listeners.length }) },
   "show config": { args: "", help: "The settings in force, without secrets", run: (c) => configObject(c.settings()) },
   inspect: { args: "", help: "The requests in flight, by worker", run: (c) => ({ workers: c.inspect() }) },
+  blackbox: { args: "", help: "What the workers left that died last: their last requests and log lines", run: (c) => ({ deaths: c.deaths() }) },
   "worker add": { args: "[N]", help: "N workers more, by default one (TTIN)", run: (c, args) => resize(c, "TTIN", args) },
   "worker remove": { args: "[N]", help: "N workers less, but never less than one (TTOU)", run: (c, args) => resize(c, "TTOU", args) },
   "worker kill": { args: "PID", help: "Ends a worker gracefully (TERM); another takes its place", run: (c, args) => killWorker(c, args) },

@@ -17,8 +17,8 @@ interface Series {
   readonly labels: Change["labels"];
   total: number;
   readonly observed: Filling;
-  /** By worker. */
-  readonly gauges: Map<number, number>;
+  /** By worker and thread. */
+  readonly gauges: Map<string, number>;
 }
 
 interface Family {
@@ -39,18 +39,21 @@ export class Aggregate {
     this.#refused = refused;
   }
 
-  /** A worker told what came. */
-  add(worker: number, families: readonly FamilyChange[]): void {
+  /** A worker told what came, or a thread of it. */
+  add(worker: number, families: readonly FamilyChange[], thread = 0): void {
     for (const { changes, ...definition } of families) {
       const family = this.#family(worker, definition);
       if (family === null) continue;
-      for (const change of changes) this.#change(worker, family, change);
+      for (const change of changes) this.#change(`${worker}.${thread}`, family, change);
     }
   }
 
-  /** A worker has ended: its gauges say nothing any more. */
-  forget(worker: number): void {
-    for (const { series } of this.#families.values()) for (const one of series.values()) one.gauges.delete(worker);
+  /** A worker has ended, or that thread of it: its gauges say nothing any more. */
+  forget(worker: number, thread: number | null = null): void {
+    const isGone = (by: string) => (thread === null ? by.startsWith(`${worker}.`) : by === `${worker}.${thread}`);
+    for (const { series } of this.#families.values()) {
+      for (const { gauges } of series.values()) for (const by of [...gauges.keys()].filter(isGone)) gauges.delete(by);
+    }
   }
 
   stats(): FamilyStats[] {
@@ -71,7 +74,7 @@ export class Aggregate {
     return made;
   }
 
-  #change(worker: number, { definition, series }: Family, change: Change): void {
+  #change(by: string, { definition, series }: Family, change: Change): void {
     const key = JSON.stringify(change.labels);
     let one = series.get(key);
     if (one === undefined) {
@@ -81,7 +84,7 @@ export class Aggregate {
       series.set(key, one);
     }
     if (change.observed !== undefined) merge(one.observed, change.observed);
-    else if (definition.kind === "gauge") one.gauges.set(worker, change.value!);
+    else if (definition.kind === "gauge") one.gauges.set(by, change.value!);
     else one.total += change.value!;
   }
 

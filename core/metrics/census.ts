@@ -5,7 +5,8 @@ import type { Log } from "../logging/record.ts";
 import type { ArbiterSystem } from "../arbiter/process.ts";
 import { Aggregate } from "./aggregate.ts";
 import { Ledger } from "./ledger.ts";
-import { addRequests, METER_SIZE, readMeter, type RequestStats } from "./meter.ts";
+import { addLogged, type LogKind } from "./log_counts.ts";
+import { addRequests, METER_SIZE, readLogged, readMeter, type RequestStats } from "./meter.ts";
 import type { FamilyChange } from "./registry.ts";
 import { queueOf } from "./socket_table.ts";
 import { type ListenerStats, makeStats, type Stats, type WorkerHealth } from "./stats.ts";
@@ -16,6 +17,17 @@ export interface Report extends WorkerHealth {
   readonly changes: readonly FamilyChange[];
   /** Of its meter, where the arbiter cannot see that: the cells that are not zero, as index and value in turn. */
   readonly cells?: readonly number[];
+  /** Of a worker with threads, in place of `changes`: those of each. */
+  readonly threads?: readonly ThreadReport[];
+}
+
+/** What one thread of a worker has to say. */
+export interface ThreadReport {
+  /** Ordinal of its start in that worker, never reused. */
+  readonly thread: number;
+  readonly changes: readonly FamilyChange[];
+  /** It has ended. */
+  readonly isOver?: true;
 }
 
 /** A worker's meter; null where there is none. */
@@ -39,6 +51,8 @@ export class Census {
   readonly #cells = new Map<number, Uint8Array>();
   /** Of those that have ended. */
   #past: RequestStats = readMeter(null);
+  /** By the arbiter, and by those that have ended. */
+  #logged = addLogged([]);
   #isMetered = false;
 
   constructor(options: CensusOptions) {
@@ -54,15 +68,25 @@ export class Census {
     this.#isMetered = true;
   }
 
-  heard(id: number, { changes, cells, ...health }: Report): void {
+  /** The arbiter wrote a log record. */
+  logged(kind: LogKind): void {
+    this.#logged[kind]++;
+  }
+
+  heard(id: number, { changes, cells, threads = [], ...health }: Report): void {
     this.#health.set(id, health);
     this.#aggregate.add(id, changes);
+    for (const { thread, changes, isOver } of threads) {
+      this.#aggregate.add(id, changes, thread);
+      if (isOver) this.#aggregate.forget(id, thread);
+    }
     if (cells !== undefined) this.#cells.set(id, unpack(cells));
   }
 
   /** A worker has ended: what it counted stays. */
   died(id: number): void {
     const last = this.#requestsOf(id);
+    this.#logged = addLogged([this.#logged, readLogged(this.#cellsOf(id))]);
     if (last !== null) this.#past = addRequests([this.#past, { ...last, inFlight: 0 }]);
     this.#living.delete(id);
     this.#health.delete(id);
@@ -81,6 +105,7 @@ export class Census {
       at: system.now(),
       ledger: this.ledger.stats(),
       requests: this.#isMetered ? addRequests([this.#past, ...[...of.values()].filter((one) => one !== null)]) : null,
+      logged: addLogged([this.#logged, ...[...of.keys()].map((id) => readLogged(this.#cellsOf(id)))]),
       requestsOf: (id) => of.get(id) ?? null,
       healthOf: (id) => this.#health.get(id) ?? null,
       listeners: this.#listeners(held),
@@ -89,8 +114,11 @@ export class Census {
   }
 
   #requestsOf(id: number): RequestStats | null {
-    const child = this.#living.get(id);
-    return child === undefined ? null : readMeter(this.#cells.get(id) ?? child.meter());
+    return this.#living.has(id) ? readMeter(this.#cellsOf(id)) : null;
+  }
+
+  #cellsOf(id: number): Uint8Array | null {
+    return this.#cells.get(id) ?? this.#living.get(id)?.meter() ?? null;
   }
 
   #listeners(held: readonly Held[]): ListenerStats[] {

@@ -3,6 +3,7 @@ import type { FamilyStats, SeriesStats } from "./aggregate.ts";
 import { countUpTo, type Distribution } from "./distribution.ts";
 import { type Exposed, numberText, type Sample } from "./exposition.ts";
 import { EXIT_CAUSES } from "./ledger.ts";
+import { LOG_KINDS } from "./log_counts.ts";
 import { STATUS_CLASSES } from "./meter.ts";
 import { unitOf } from "./names.ts";
 import { PHASES, type Stats, type WorkerStats } from "./stats.ts";
@@ -38,6 +39,7 @@ function server(stats: Stats): Exposed[] {
       sample(ledger.reloads.succeeded, { result: "succeeded" }, "_total"),
       sample(ledger.reloads.failed, { result: "failed" }, "_total"),
     ]),
+    counter("tsgi_log_records", "Log records, by kind.", LOG_KINDS.map((kind) => sample(stats.logged[kind], { kind }, "_total"))),
   ];
 }
 

@@ -6,17 +6,23 @@
  */
 import type { Millis } from "../arbiter/process.ts";
 import { bucketOf, type Distribution, emptyDistribution, type Filling, merge } from "./distribution.ts";
+import { LOG_KINDS, type LogKind, type LogStats } from "./log_counts.ts";
 
-// Cells: requests begun; ended by class of status, at the class; the sum of durations; streams that flow; then the buckets of durations.
+// Cells: requests begun; ended without a status; the sum of durations; streams that flow; log records; then the buckets of durations, and
+// how many ended with each status from 100 to 599.
 const BEGUN = 0;
 const OTHER = 6;
 const SECONDS = 7;
 const FLOWING = 8;
+const LOGGED = 9;
 const BUCKETS = 16;
 /** From a microsecond, 2^-20 s, to an hour, 2^12 s: what is outside counts as the first or the last. */
 const FIRST = bucketOf(2 ** -20);
 const COUNT = bucketOf(2 ** 12) - FIRST;
-const CELLS = BUCKETS + COUNT;
+const CODES = BUCKETS + COUNT;
+const LEAST_CODE = 100;
+const MOST_CODE = 599;
+const CELLS = CODES + MOST_CODE - LEAST_CODE + 1;
 
 /** What a meter needs, in bytes. */
 export const METER_SIZE = CELLS * 8;
@@ -42,7 +48,7 @@ export class Meter {
   end(since: Millis, status: number): void {
     const cells = this.#cells;
     const seconds = (this.#clock() - since) / 1000;
-    cells[status >= 100 && status < 600 ? (status / 100) | 0 : OTHER]!++;
+    cells[status >= LEAST_CODE && status <= MOST_CODE ? CODES - LEAST_CODE + status : OTHER]!++;
     cells[SECONDS]! += seconds;
     const bucket = bucketOf(seconds > 0 ? seconds : 0) - FIRST;
     cells[BUCKETS + (bucket < 0 ? 0 : bucket < COUNT ? bucket : COUNT - 1)]!++;
@@ -51,6 +57,11 @@ export class Meter {
   /** A stream begins (1) or is over (-1): until then its request is in flight. */
   flow(change: 1 | -1): void {
     this.#cells[FLOWING]! += change;
+  }
+
+  /** A log record was written. */
+  logged(kind: LogKind): void {
+    this.#cells[LOGGED + LOG_KINDS.indexOf(kind)]!++;
   }
 }
 
@@ -62,6 +73,8 @@ export interface RequestStats {
   readonly inFlight: number;
   /** By class, `other` for what has no class. */
   readonly statuses: Readonly<Record<StatusClass, number>>;
+  /** By status, of those that came at all: `{ 200: 7 }`. */
+  readonly codes: Readonly<Record<number, number>>;
   /** Seconds from the call of the handler to its answer; of a stream, to its head. */
   readonly duration: Distribution;
 }
@@ -72,7 +85,14 @@ export type StatusClass = (typeof STATUS_CLASSES)[number];
 /** The arbiter's side: what the worker has counted. Of fewer bytes than {@linkcode METER_SIZE}, nothing. */
 export function readMeter(bytes: Uint8Array | null): RequestStats {
   const cells = bytes === null || bytes.length < METER_SIZE ? new Float64Array(CELLS) : new Float64Array(bytes.slice(0, METER_SIZE).buffer);
-  const statuses = Object.fromEntries(STATUS_CLASSES.map((name, i) => [name, cells[1 + i]!])) as Record<StatusClass, number>;
+  const statuses = { "1xx": 0, "2xx": 0, "3xx": 0, "4xx": 0, "5xx": 0, other: cells[OTHER]! };
+  const codes: Record<number, number> = {};
+  for (let code = LEAST_CODE; code <= MOST_CODE; code++) {
+    const here = cells[CODES - LEAST_CODE + code]!;
+    if (here === 0) continue;
+    codes[code] = here;
+    statuses[STATUS_CLASSES[Math.floor(code / 100) - 1]!] += here;
+  }
   const total = sum(Object.values(statuses));
   const buckets: Record<number, number> = {};
   let count = 0;
@@ -84,15 +104,39 @@ export function readMeter(bytes: Uint8Array | null): RequestStats {
   }
   // Read while the worker writes, the cells may be a request apart.
   const inFlight = Math.max(0, cells[BEGUN]! - total + cells[FLOWING]!);
-  return { total, inFlight, statuses, duration: { count, sum: cells[SECONDS]!, buckets } };
+  return { total, inFlight, statuses, codes, duration: { count, sum: cells[SECONDS]!, buckets } };
+}
+
+/** What the worker has logged, as the arbiter sees it. */
+export function readLogged(bytes: Uint8Array | null): LogStats {
+  const cells = bytes === null || bytes.length < METER_SIZE ? null : new Float64Array(bytes.slice(0, METER_SIZE).buffer);
+  return Object.fromEntries(LOG_KINDS.map((kind, i) => [kind, cells?.[LOGGED + i] ?? 0])) as Record<LogKind, number>;
+}
+
+/** What several meters of one worker have counted, as if it were one. */
+export function sumMeters(meters: readonly Uint8Array[]): Uint8Array {
+  const cells = new Float64Array(CELLS);
+  for (const { buffer, byteOffset } of meters) new Float64Array(buffer, byteOffset, CELLS).forEach((value, i) => (cells[i]! += value));
+  return new Uint8Array(cells.buffer);
+}
+
+/** Whoever wrote it has ended: what it had in flight is not any more. */
+export function settleMeter({ buffer, byteOffset }: Uint8Array): void {
+  const cells = new Float64Array(buffer, byteOffset, CELLS);
+  cells[BEGUN] = cells[OTHER]! + sum([...cells.subarray(CODES)]);
+  cells[FLOWING] = 0;
 }
 
 /** What several workers have counted; requests in flight only of those that live. */
 export function addRequests(parts: readonly RequestStats[]): RequestStats {
   const statuses = Object.fromEntries(STATUS_CLASSES.map((name) => [name, sum(parts.map((p) => p.statuses[name]))])) as Record<StatusClass, number>;
+  const codes: Record<number, number> = {};
   const duration: Filling = emptyDistribution();
-  for (const part of parts) merge(duration, part.duration);
-  return { total: sum(parts.map((p) => p.total)), inFlight: sum(parts.map((p) => p.inFlight)), statuses, duration };
+  for (const part of parts) {
+    for (const code in part.codes) codes[code] = (codes[code] ?? 0) + part.codes[code]!;
+    merge(duration, part.duration);
+  }
+  return { total: sum(parts.map((p) => p.total)), inFlight: sum(parts.map((p) => p.inFlight)), statuses, codes, duration };
 }
 
 function sum(numbers: readonly number[]): number {

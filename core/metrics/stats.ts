@@ -7,6 +7,7 @@ import type { Millis } from "../arbiter/process.ts";
 import type { FamilyStats } from "./aggregate.ts";
 import type { LagStats } from "./lag.ts";
 import type { LedgerStats } from "./ledger.ts";
+import type { LogStats } from "./log_counts.ts";
 import type { RequestStats } from "./meter.ts";
 import type { QueueStats } from "./socket_table.ts";
 
@@ -31,6 +32,8 @@ export interface Stats {
   readonly ledger: LedgerStats;
   /** Of all workers there ever were. Null with --no-metrics. */
   readonly requests: RequestStats | null;
+  /** Log records of the arbiter and, unless with --no-metrics, of all workers there ever were. */
+  readonly logged: LogStats;
   readonly listeners: readonly ListenerStats[];
   /** The application's own metrics, over all workers there ever were. */
   readonly application: readonly FamilyStats[];
@@ -85,6 +88,7 @@ export interface Sources {
   readonly at: Millis;
   readonly ledger: LedgerStats;
   readonly requests: RequestStats | null;
+  readonly logged: LogStats;
   readonly requestsOf: (worker: number) => RequestStats | null;
   readonly healthOf: (worker: number) => WorkerHealth | null;
   readonly listeners: readonly ListenerStats[];
@@ -94,7 +98,7 @@ export interface Sources {
 export const PHASES = ["spawning", "booting", "ready", "serving", "draining", "aborted", "murdered"] as const satisfies readonly Phase[];
 
 export function makeStats(sources: Sources): Stats {
-  const { state, server, started, at, ledger, requests, requestsOf, healthOf, listeners, application } = sources;
+  const { state, server, started, at, ledger, requests, logged, requestsOf, healthOf, listeners, application } = sources;
   const seconds = (since: Millis) => (at - since) / 1000;
   return {
     time: Date.now() / 1000,
@@ -120,6 +124,7 @@ export function makeStats(sources: Sources): Stats {
     })),
     ledger,
     requests,
+    logged,
     listeners,
     application,
   };

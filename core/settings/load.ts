@@ -8,6 +8,8 @@ import { type HookSource, NO_HOOKS } from "./hooks.ts";
 import { isGlob } from "../arbiter/glob.ts";
 import { parseTrusted } from "../arbiter/networks.ts";
 import { parseWarmup } from "../arbiter/warmup.ts";
+import { builtInClass, readWorkerClass, type WorkerClass } from "../arbiter/worker_class.ts";
+import { parseStatsdTarget } from "../statsd/target.ts";
 import type { Problem } from "./problem.ts";
 import { type Entry, resolve, type Resolved } from "./resolve.ts";
 import type { SettingName, Settings } from "./table.ts";
@@ -41,6 +43,7 @@ export interface Loaded extends Resolved {
   readonly hooks: HookSource;
   /** What stands in env-file. Kept apart from the settings, which are printed and sent around. */
   readonly variables: Readonly<Record<string, string>>;
+  readonly workerClass: WorkerClass;
 }
 
 /**
@@ -51,7 +54,7 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
   const line = parseCommandLine(argv, parseArgs);
   const computed = { chdir: cwd, runtime };
   if (line.command === "help" || line.command === "version") {
-    return { ...resolve([], computed), command: line.command, json: line.json, configFile: null, hooks: NO_HOOKS, variables: {} };
+    return { ...resolve([], computed), command: line.command, json: line.json, configFile: null, hooks: NO_HOOKS, variables: {}, workerClass: {} };
   }
   const args = parseCommandArgs(env.TSGI_CMD_ARGS ?? "", parseArgs);
   const environment = fromEnvironment(env);
@@ -68,6 +71,7 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
     config: file.path,
     chdir: absolute(cwd, resolved.settings.chdir),
     lint: resolved.sources.lint === "default" ? reload : lint,
+    workerClass: settledClass(resolved, absolute(cwd, resolved.settings.chdir)),
   };
   const problems = [...line.problems, ...args.problems, ...environment.problems, ...file.problems, ...resolved.problems];
   if (!reader.exists(settings.chdir)) problems.push(noDirectory(settings.chdir, resolved.sources.chdir));
@@ -81,6 +85,8 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
   problems.push(...warmupProblems(settings.warmup, resolved.sources.warmup));
   problems.push(...nameProblems(settings.forwarderHeaders, resolved.sources.forwarderHeaders));
   problems.push(...headerProblems(settings.secureSchemeHeaders, resolved.sources.secureSchemeHeaders));
+  problems.push(...otlpProblems(settings, resolved.sources));
+  problems.push(...statsdProblems(settings, resolved.sources));
   if (settings.rootPath !== null && !/^(?:\/[^/?#]+)+$/.test(settings.rootPath)) problems.push(noMount(settings.rootPath, resolved.sources.rootPath));
   if (settings.maxWorkers > 0 && typeof settings.workers === "number" && settings.workers > settings.maxWorkers) {
     const message = `Cannot use ${resolved.sources.workers}: ${settings.workers} are more than max-workers allows (${settings.maxWorkers} from ${resolved.sources.maxWorkers})`;
@@ -90,9 +96,26 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
     problems.push({ label: resolved.sources[name], kind: "value", message: `Cannot use ${resolved.sources[name]}: ${reason}` });
   }
   const variables = await envFile(reader, settings, resolved.sources.envFile, problems);
+  const workerClass = await classOf(reader, settings.workerClass, resolved.sources.workerClass, problems);
   if (json && command !== "print-config") problems.push(JSON_ALONE);
   if (settings.app === null && command !== "print-config" && problems.length === 0) problems.push(NO_APP);
-  return { settings, problems, sources: resolved.sources, command, json, configFile: file.path, hooks: { hooks: file.hooks, file: file.path }, variables };
+  return { settings, problems, sources: resolved.sources, command, json, configFile: file.path, hooks: { hooks: file.hooks, file: file.path }, variables, workerClass };
+}
+
+/** One word for a class that has two, and gunicorn's rule: with several threads, sync (its default) is gthread. */
+function settledClass({ settings, sources }: Resolved, directory: string): Settings["workerClass"] {
+  const { workerClass, threads } = settings;
+  if (workerClass === "threads") return "gthread";
+  if (threads > 1 && (workerClass === "sync" || sources.workerClass === "default")) return "gthread";
+  return builtInClass(workerClass) ? workerClass : (absolute(directory, workerClass) as Settings["workerClass"]);
+}
+
+async function classOf(reader: ConfigReader, name: string, label: string, problems: Problem[]): Promise<WorkerClass> {
+  const builtIn = builtInClass(name);
+  if (builtIn !== undefined) return builtIn;
+  const found = await readWorkerClass(reader, name);
+  for (const reason of found.problems) problems.push({ label, kind: "value", message: `Cannot use ${label}: ${reason}` });
+  return found.problems.length > 0 ? {} : { name, ...found.workerClass };
 }
 
 async function envFile(reader: ConfigReader, settings: Settings, label: string, problems: Problem[]): Promise<Readonly<Record<string, string>>> {
@@ -197,6 +220,35 @@ function warmupProblems(items: readonly string[], label: string): Problem[] {
       return [{ label, kind: "value", message: `Cannot use ${label}: ${(error as SyntaxError).message}, got ${showWritten(item)}` }];
     }
   });
+}
+
+function otlpProblems({ otlpEndpoint, otlpSampleRatio }: Settings, sources: Resolved["sources"]): Problem[] {
+  const wrong = (name: SettingName, reason: string): Problem => ({ label: sources[name], kind: "value", message: `Cannot use ${sources[name]}: ${reason}` });
+  const problems: Problem[] = [];
+  const url = otlpEndpoint === null ? null : URL.parse(otlpEndpoint);
+  if (otlpEndpoint !== null && (url === null || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "")) {
+    problems.push(wrong("otlpEndpoint", `expected a URL such as http://127.0.0.1:4318, got ${showWritten(otlpEndpoint)}`));
+  } else if (url !== null && (url.username !== "" || url.password !== "")) {
+    problems.push(wrong("otlpEndpoint", "expected a URL without a user and a password, put them into OTEL_EXPORTER_OTLP_HEADERS"));
+  }
+  if (otlpSampleRatio !== null && !(/^[\d.]+$/.test(otlpSampleRatio) && Number(otlpSampleRatio) <= 1)) {
+    problems.push(wrong("otlpSampleRatio", `expected a number from 0 to 1, got ${showWritten(otlpSampleRatio)}`));
+  }
+  return problems;
+}
+
+function statsdProblems({ statsdHost, statsdPrefix, dogstatsdTags }: Settings, sources: Resolved["sources"]): Problem[] {
+  const wrong = (name: SettingName, reason: string): Problem => ({ label: sources[name], kind: "value", message: `Cannot use ${sources[name]}: ${reason}` });
+  const problems: Problem[] = [];
+  try {
+    if (statsdHost !== null) parseStatsdTarget(statsdHost);
+  } catch (error) {
+    problems.push(wrong("statsdHost", `${(error as SyntaxError).message}, got ${showWritten(statsdHost)}`));
+  }
+  if (statsdPrefix !== null && /[:|@#\s]/.test(statsdPrefix)) problems.push(wrong("statsdPrefix", `expected a name without : | @ # and blanks, got ${showWritten(statsdPrefix)}`));
+  const tag = dogstatsdTags.find((one) => /[|#\s]/.test(one));
+  if (tag !== undefined) problems.push(wrong("dogstatsdTags", `expected tags such as env:prod, without | # and blanks, got ${showWritten(tag)}`));
+  return problems;
 }
 
 function nameProblems(names: readonly string[], label: string): Problem[] {

@@ -58,7 +58,13 @@ export type IntegerRow = Setting & {
 };
 export type SecondsRow = Setting & { readonly kind: "seconds"; readonly min: number; readonly default: number };
 export type BooleanRow = Setting & { readonly kind: "boolean"; readonly default: boolean };
-export type ChoiceRow = Setting & { readonly kind: "choice"; readonly choices: readonly string[]; readonly default: string | null };
+export type ChoiceRow = Setting & {
+  readonly kind: "choice";
+  readonly choices: readonly string[];
+  readonly default: string | null;
+  /** A path of a module may stand instead of a word. */
+  readonly orModule?: true;
+};
 export type AddressesRow = Setting & { readonly kind: "addresses"; readonly default: readonly Address[] };
 /** A list of texts. In a variable, `separator` stands between them. */
 export type TextsRow = Setting & { readonly kind: "texts"; readonly separator: "," | "\n"; readonly default: readonly string[] };
@@ -113,14 +119,28 @@ export const TABLE = {
     doc: "Workers beyond which TTIN adds none, and workers=auto starts none, so that a storm of signals cannot fill the machine. The log says when it holds one back.",
   },
   workerClass: {
-    kind: "choice", choices: ["async", "sync"], default: "async", section: "workers", short: "k", applies: "reload",
+    kind: "choice", choices: ["async", "sync", "gthread", "threads"], orModule: true, default: "async", section: "workers", short: "k", applies: "reload",
+    metavar: "CLASS",
     doc:
       "How a worker serves: async answers many requests at once on one event loop, so a handler that blocks holds up its worker's others; " +
-      "sync answers one at a time, closes each connection, and makes timeout the limit of a request.",
+      "sync answers one at a time, closes each connection, and makes timeout the limit of a request; gthread, also called threads, answers " +
+      "one at a time in each of its threads, however long that takes; a path such as ./my_class.ts names a module that defines a class.",
+  },
+  threads: {
+    kind: "integer", min: 1, max: 256, default: 1, section: "workers", applies: "reload",
+    doc:
+      "Threads that serve in each worker's process: more than one makes the class gthread where none, or sync, is asked for. Each loads the " +
+      "application for itself, so that nothing but the process is shared, and takes as much memory as a small worker.",
+  },
+  threadTimeout: {
+    kind: "seconds", min: 0, default: 0, section: "workers", applies: "reload",
+    doc:
+      "Time a thread may be busy with one request, or stand still, before the log names it and it is ended: on Bun alone, on Deno with its " +
+      "worker, once a successor serves. 0 lets it run, as in gunicorn.",
   },
   workerConnections: {
     kind: "integer", min: 1, default: 1000, section: "workers", applies: "reload",
-    doc: "Requests one worker serves at a time before it stops accepting; the others wait in the kernel's queue.",
+    doc: "Requests one worker serves at a time before it stops accepting; the others wait in the kernel's queue. For class async; sync and each thread serve one.",
   },
   maxRequests: {
     kind: "integer", min: 0, default: 0, section: "workers", applies: "reload",
@@ -185,13 +205,13 @@ export const TABLE = {
   watchdog: {
     kind: "boolean", default: true, section: "workers", applies: "reload",
     doc:
-      "Lets the log name the requests that a murdered worker had in flight. It takes 16 KiB a worker, and less than two hundredths of the " +
+      "Lets the log name the requests that a murdered worker had in flight. It takes 24 KiB a worker, and less than two hundredths of the " +
       "CPU of the smallest answer.",
   },
   metrics: {
     kind: "boolean", default: true, section: "workers", applies: "reload",
     doc:
-      "Counts and times every request, and takes the application's own metrics. It takes 17 KiB a worker, and at most two hundredths of the " +
+      "Counts and times every request, and takes the application's own metrics. It takes 21 KiB a worker, and at most two hundredths of the " +
       "CPU of the smallest answer; without it, nothing is counted.",
   },
   runtime: {
@@ -388,6 +408,48 @@ export const TABLE = {
     kind: "choice", choices: ["text", "json"], default: "text", section: "logging", applies: "reload",
     doc: "Form of the error log: text writes gunicorn's lines, json one object a line, which no logged value can forge; what a worker writes has its TSGI_WORKER_ID as workerId.",
   },
+  blackBox: {
+    kind: "text", default: null, section: "logging", applies: "reload", metavar: "DIRECTORY", shown: "none",
+    doc:
+      "Directory that gets a JSON file, for its owner alone, about each worker that dies of a signal or an exit nobody asked for: what it had in " +
+      "flight, what it answered and logged last. The newest 50 stay. The error log tells the same in short, with or without it.",
+  },
+  blackBoxQueries: {
+    kind: "boolean", default: false, section: "logging", applies: "reload",
+    doc: "Leaves the queries of URLs in what is told of dead workers. They are where clients put tokens and personal data.",
+  },
+  otlpEndpoint: {
+    kind: "text", default: null, section: "logging", applies: "reload", metavar: "URL", shown: "none",
+    fallback: { variable: "OTEL_EXPORTER_OTLP_ENDPOINT", prefix: "" },
+    doc:
+      "OpenTelemetry receiver that gets a span for each request and the metrics of all workers, as OTLP over HTTP in JSON: the URL before " +
+      "/v1/traces, such as http://127.0.0.1:4318. OpenTelemetry's own variables decide the rest, OTEL_EXPORTER_OTLP_HEADERS, OTEL_SERVICE_NAME, " +
+      "OTEL_TRACES_SAMPLER and others. With OTEL_SDK_DISABLED=true nothing is sent.",
+  },
+  otlpSampleRatio: {
+    kind: "text", default: null, section: "logging", applies: "reload", metavar: "RATIO", shown: "what OTEL_TRACES_SAMPLER says, else all",
+    doc: "Share of the traces that begin here that is kept, from 0 to 1. Of a trace that a caller began, tsgi keeps its part if the caller does.",
+  },
+  statsdHost: {
+    kind: "text", default: null, section: "logging", applies: "reload", metavar: "ADDRESS", shown: "none",
+    doc:
+      "StatsD server that is sent the figures of all workers once a second: HOST:PORT by UDP, or unix:PATH for a datagram socket. Durations go " +
+      "with a sample rate, by buckets that are at most 1.6 % wide. A server that is away is not missed: what is sent meanwhile is lost.",
+  },
+  statsdPrefix: {
+    kind: "text", default: null, section: "logging", applies: "reload", metavar: "PREFIX", shown: "none",
+    doc: "What the name of each StatsD metric begins with, before a dot: with svc, tsgi.requests is svc.tsgi.requests.",
+  },
+  dogstatsdTags: {
+    kind: "texts", separator: ",", default: [], section: "logging", applies: "reload", metavar: "TAG", shown: "none",
+    doc:
+      "Tags that each StatsD metric has, as KEY:VALUE. With any, the labels of the application's metrics are tags too; without, their values " +
+      "are part of the metric's name, since StatsD itself knows no tags.",
+  },
+  statsdCompat: {
+    kind: "choice", choices: ["gunicorn"], default: null, section: "logging", applies: "reload", shown: "none",
+    doc: "With gunicorn, the StatsD metrics that gunicorn has are called as it calls them, gunicorn.requests and so on, so that its dashboards go on working.",
+  },
   name: {
     kind: "text", default: null, section: "naming", short: "n", applies: "reload", shown: "the application as given",
     doc: "Name that ps shows in brackets after tsgi: master and tsgi: worker, to tell several servers apart. After a worker's it shows #0, #1 and so on, the TSGI_WORKER_ID in that worker's environment, which its successor has too.",
@@ -432,6 +494,7 @@ interface Kinds {
 type Value<R, Side extends "given" | "settled"> =
   | (R extends { readonly kind: infer K extends keyof Kinds } ? Kinds[K][Side] : never)
   | (R extends { readonly choices: readonly (infer C)[] } ? C : never)
+  | (R extends { readonly orModule: true } ? `${string}.${string}` : never)
   | (R extends { readonly or: infer O } ? O : never);
 
 type Nullable<R> = R extends { readonly computed: true } ? never : R extends { readonly default: null } ? null : never;

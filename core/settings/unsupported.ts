@@ -68,6 +68,11 @@ export const UNSUPPORTED: readonly Unsupported[] = [
     instead: "write an import map in deno.json, or imports in package.json",
   },
   {
+    names: ["enable_backlog_metric"], flags: ["--enable-backlog-metric"],
+    because: "the queue of each address is always among the figures",
+    instead: "leave it out: tsgi ctl and the metrics show it",
+  },
+  {
     names: ["paste", "raw_paste_global_conf"], flags: ["--paste", "--paster", "--paste-global"],
     because: "PasteDeploy is Python's",
     instead: "write tsgi.config.ts",

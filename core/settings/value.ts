@@ -20,7 +20,7 @@ export function readValue(row: SettingRow, written: unknown): Read {
     case "boolean":
       return readBoolean(written);
     case "choice":
-      return readChoice(row.choices, written);
+      return row.orModule === true && isModulePath(written) ? yes(written) : readChoice(row.choices, written, row.orModule);
     case "addresses":
       return readAddresses(written);
     case "texts":
@@ -103,11 +103,17 @@ function readBoolean(written: unknown): Read {
   return Object.hasOwn(WORDS, word) ? yes(WORDS[word]) : no("true or false");
 }
 
-function readChoice(choices: readonly string[], written: unknown): Read {
+/** A path is told from a mistyped word by its slash or its ending. */
+function isModulePath(written: unknown): boolean {
+  return typeof written === "string" && !written.includes("\0") && /[^/.]\.[cm]?[jt]s$/.test(written);
+}
+
+function readChoice(choices: readonly string[], written: unknown, orModule = false): Read {
   const word = typeof written === "string" ? written.trim().toLowerCase() : "";
   if (choices.includes(word)) return yes(word);
   const meant = nearest(word, choices);
-  const list = choices.length < 2 ? choices.join() : `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
+  const all = orModule ? [...choices, "the path of a module such as ./my_class.ts"] : choices;
+  const list = all.length < 2 ? all.join() : `${all.slice(0, -1).join(", ")} or ${all.at(-1)}`;
   const refusal = no(list);
   return meant === undefined || choices.length < 2 ? refusal : { ...refusal, got: `${showWritten(written)}, did you mean ${meant}?` };
 }

@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { parseAppUri } from "../../core/arbiter/app_uri.ts";
 import { check } from "../../core/arbiter/check.ts";
 import { type Reread, supervise, type Surroundings, title } from "../../core/arbiter/supervise.ts";
+import type { BlackBox } from "../../core/black_box/black_box.ts";
 import type { Controls } from "../../core/control/controls.ts";
 import { createLogger } from "../../core/logging/logger.ts";
 import type { Level, Log } from "../../core/logging/record.ts";
@@ -30,7 +31,9 @@ import { findInheritance, type Inheritance } from "../inheritance.ts";
 import { type LogFile, openLogFile } from "../log_file.ts";
 import { buryOrphans } from "../orphans.ts";
 import { oomKills } from "../out_of_memory.ts";
+import { Reporters } from "../reporters.ts";
 import { createPidfile, type Pidfile } from "../pidfile.ts";
+import { openFilesNote, openFilesObjections } from "../open_files.ts";
 import { arbiterSystem, wait } from "../process.ts";
 import { activation, notifier, passedOn } from "../service_manager.ts";
 import { type Starter, writeStatus } from "../status.ts";
@@ -62,7 +65,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     runtime: runtime.name,
     reader: configReader,
     parseArgs: parseArgs as LoadOptions["parseArgs"],
-    objections: (settings) => [...objections(settings), ...insideObjections(settings)],
+    objections: (settings) => [...objections(settings), ...insideObjections(settings), ...openFilesObjections({ settings, workers: workerCount(settings, cpuCount()) })],
     ...(activated === null ? {} : { activated }),
     ...(inside() === null ? {} : { inside: inside()! }),
   };
@@ -94,6 +97,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   directoryOf(settings);
   /** What stood in env-file when these settings were read. */
   const variables = new WeakMap<Settings, Loaded["variables"]>([[settings, loaded.variables]]);
+  const classes = new WeakMap<Settings, Loaded["workerClass"]>([[settings, loaded.workerClass]]);
   process.chdir(settings.chdir);
   giveLogs(settings);
   let file = openErrorLog(settings);
@@ -119,6 +123,8 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     write(...record);
     told?.(...record);
   };
+  const reporters = new Reporters(log, (s) => surroundings(options, s, 0, variables.get(s) ?? {}).env);
+  let keeping: Promise<unknown> = Promise.resolve();
   let control: Promise<ControlSocket | null> = Promise.resolve(null);
   let openControl = () => control;
   let isOver = false;
@@ -139,28 +145,33 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
       const around = surroundings(options, s, slot, variables.get(s) ?? {});
       return captures ? { ...around, onOutput: (line) => file.write(line) } : around;
     },
+    classOf: (s) => classes.get(s) ?? {},
     owner: identityOf,
     reopenLogs,
     onServing,
     onControls: (controls) => {
       openControl = () => control = control.then((before) => moveControl(before, controls));
       openControl();
+      reporters.begin(controls, settings);
     },
     setLogLevel: (to) => {
       level = to;
       write = logTo(settings);
     },
     oomKills,
+    onDeath: (box, s) => (keeping = Promise.all([keeping, keepBlackBox(box, s)])),
     onStep: (before, after, step) => news?.note(before, after, step),
     upgrade: upgradeIn({ inheritance, env: passedOn(origin), cwd: options.cwd, promoted }),
     onFailed: (reason) => starter?.complain(`\nError: ${reason}\n`),
     notes: [
-      ...(runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? [NO_USR1] : []),
-      ...(options.activated !== undefined && loaded.sources.bind !== "default" ? [`LISTEN_FDS: the sockets that the service manager opened are served, and ${loaded.sources.bind} is not`] : []),
-    ],
+      runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? NO_USR1 : null,
+      openFilesNote({ settings }),
+      options.activated !== undefined && loaded.sources.bind !== "default" ? `LISTEN_FDS: the sockets that the service manager opened are served, and ${loaded.sources.bind} is not` : null,
+    ].filter((note) => note !== null),
   });
   isOver = true;
   (await control)?.close();
+  await Promise.all([keeping, reporters.close()]);
   file.close();
   pidfile?.remove();
   return code;
@@ -191,10 +202,22 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     if (again.problems.length > 0) return { refused: again.problems.map((p) => p.message).join("; ") };
     const found = reloaded(settings, again.settings);
     variables.set(found.settings, again.variables);
+    classes.set(found.settings, again.workerClass);
     giveLogs(found.settings);
     settings = found.settings;
     directoryOf(settings);
     return { settings, pending: found.pending, hooks: again.hooks };
+  }
+
+  async function keepBlackBox(box: BlackBox, { blackBox, chdir }: Settings): Promise<void> {
+    if (blackBox === null) return;
+    const path = resolve(chdir, blackBox);
+    try {
+      const { writeBlackBox } = await import("../black_box_file.ts");
+      writeBlackBox(path, box);
+    } catch (error) {
+      log("warning", "black-box-failed", { path, reason: (error as Error).message });
+    }
   }
 
   function reopenLogs(): void {
@@ -208,6 +231,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     inheritance?.closeRest();
     if (now === loaded.settings) return;
     level = null;
+    reporters.use(now);
     movePidfile(now);
     const path = errorLogPath(now);
     if (path !== file.path) moveErrorLog(now);

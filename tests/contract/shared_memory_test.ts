@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
+import type { SharedMemory } from "../../core/arbiter/process.ts";
+import { readAnswered, readInFlight } from "../../core/arbiter/register.ts";
+import { readLogRing } from "../../core/black_box/log_ring.ts";
+import { METER_SIZE } from "../../core/metrics/meter.ts";
 import { closeDescriptor, createChannel, handDescriptors } from "../../runtimes/descriptor_channel.ts";
-import { shareMemory, takeMemory } from "../../runtimes/shared_memory.ts";
+import { openThreadMemory, shareMemory, takeMemory, takeThreadMemory } from "../../runtimes/shared_memory.ts";
 
 test("takeMemory() writes where shareMemory() reads", () => {
   const { arbiter, worker } = createChannel()!;
@@ -10,16 +14,22 @@ test("takeMemory() writes where shareMemory() reads", () => {
   const shared = shareMemory()!;
   handDescriptors(arbiter, [shared.descriptor]);
   closeDescriptor(shared.descriptor);
-  const { register, meter } = takeMemory(worker)!;
+  const { register, meter, log } = takeMemory(worker)!;
   assert.equal(readdirSync("/proc/self/fd").length, before, "the memory keeps no descriptor open");
   register.beat(5000);
   register.wait(register.enter("GET", "http://h/report"), 4000);
   assert.equal(shared.inFlight(1000), "GET /report (2.0s)");
+  register.leave(register.enter("GET", "http://h/done"), 204);
+  log.write("[INFO] a line");
   meter[0] = 7;
   assert.equal(shared.meter()[0], 7);
   shared.close();
   assert.equal(shared.inFlight(1000), "", "the worker has ended");
   assert.equal(shared.meter()[0], 7, "what it counted stays");
+  assert.equal(shared.meter().length, METER_SIZE);
+  assert.deepEqual(readAnswered(shared.registers()[0]!), [{ line: "GET /done", status: 204 }], "and what it answered");
+  assert.equal(readInFlight(shared.registers()[0]!, 1000).requests[0]!.line, "GET /report");
+  assert.deepEqual(readLogRing(shared.logs()[0]!), ["[INFO] a line"], "and what it logged");
   shared.close();
   for (const fd of [arbiter, worker]) closeDescriptor(fd);
 });
@@ -27,5 +37,27 @@ test("takeMemory() writes where shareMemory() reads", () => {
 test("takeMemory() is null where none was handed over", () => {
   const { arbiter, worker } = createChannel()!;
   assert.equal(takeMemory(worker), null);
+  for (const fd of [arbiter, worker]) closeDescriptor(fd);
+});
+
+test("openThreadMemory() gives each thread its part of what the arbiter reads, or of the process's own", () => {
+  const { arbiter, worker } = createChannel()!;
+  const shared = shareMemory(2)!;
+  handDescriptors(arbiter, [shared.descriptor]);
+  closeDescriptor(shared.descriptor);
+  for (const isShared of [true, false]) {
+    const taken = takeThreadMemory(worker, 2);
+    assert.equal(taken.memory instanceof SharedArrayBuffer, !isShared);
+    const [first, second] = [0, 1].map((index) => openThreadMemory(taken.memory, index)) as [SharedMemory, SharedMemory];
+    first.register.enter("GET", "http://h/first");
+    second.register.enter("GET", "http://h/second");
+    new Float64Array(second.meter.buffer, second.meter.byteOffset)[0] = 7;
+    assert.equal(new Float64Array(taken.parts[1]!.meter.buffer, taken.parts[1]!.meter.byteOffset)[0], 7);
+    if (!isShared) break;
+    assert.match(shared.inFlight(1000), /^GET \/first \(.*\), GET \/second \(.*\)$/);
+    assert.equal(new Float64Array(shared.meter().buffer)[0], 7, "the sum of both");
+    closeDescriptor((taken.memory as { readonly descriptor: number }).descriptor);
+  }
+  shared.close();
   for (const fd of [arbiter, worker]) closeDescriptor(fd);
 });

@@ -68,6 +68,17 @@ for (const [name, command] of [["executable", [join(folder, "server")]], ["mjs",
     });
   });
 
+  test(`the ${name} serves with threads, which are this one file too`, async () => {
+    await withServer({ command, args: ["-w", "1", "--threads", "2"], cwd: folder }, async (server) => {
+      const port = await server.port();
+      await server.logged(/Using worker: gthread/);
+      assert.match(curl(`http://127.0.0.1:${port}/`), /^from inside x true \d+$/);
+      assert.doesNotMatch(server.log, /WARNING|ERROR|reuse-port/i);
+      server.signal("TERM");
+      assert.deepEqual(await server.ended, { code: 0, signal: null });
+    });
+  });
+
   test(`the ${name} takes flags, another configuration, and tells what is wrong`, async () => {
     const checked = await run({ command, args: ["--check-config"], cwd: folder });
     assert.deepEqual(checked.ended, { code: 0, signal: null }, checked.log);

@@ -81,6 +81,16 @@ for (const [way, runtime] of WAYS) {
   });
 }
 
+for (const runtime of ["bun", "deno"]) {
+  test(`the package serves with threads on ${runtime}`, async () => {
+    await withServer({ command: ["node_modules/.bin/tsgi"], args: ["--runtime", runtime, "--threads", "2", "app.ts", "-b", "127.0.0.1:0"], cwd: project, env: { PATH } }, async (server) => {
+      assert.equal(await answer(server), `function on ${runtime}`);
+      await server.logged(/Using worker: gthread/);
+      assert.doesNotMatch(server.log, /WARNING|ERROR/);
+    });
+  });
+}
+
 test("bunx tsgi serves where there is no node", async () => {
   await withServer({ command: [join(onlyBun, "bunx"), "tsgi"], args: ["app.ts", "-b", "127.0.0.1:0"], cwd: project, env: { PATH: onlyBun } }, async (server) => {
     assert.equal(await answer(server), "function on bun");

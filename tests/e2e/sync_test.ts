@@ -17,6 +17,7 @@ export default async (environ, startResponse) => {
     environ["tsgi.errors"].write("hanging now\\n");
     await new Promise((resolve) => setTimeout(resolve, 60_000));
   }
+  if (environ.PATH_INFO === "/pause") await new Promise((resolve) => setTimeout(resolve, 2500));
   await new Promise((resolve) => setTimeout(resolve, 2));
   inside--;
   startResponse("200 OK", [["Content-Type", "text/plain"]]);
@@ -65,6 +66,30 @@ test("timeout is a sync worker's request timeout: a handler that waits too long 
       assert.equal((await lost).failed, 1);
       await server.until(() => server.workers().length === 1 && server.workers()[0] !== Number(pid), "the next worker");
       assert.equal((await load({ to: { port }, clients: 2, requests: 10 })).failed, 0);
+    });
+  });
+});
+
+test("timeout names the request that blocked or waited in a sync worker; async answers who only waits", async () => {
+  await withFolder({ "app.ts": SLOW }, async (folder) => {
+    await withServer({ args: ["-k", "sync", "-t", "1", "-b", "127.0.0.1:0", join(folder, "app.ts")] }, async (server) => {
+      const port = await server.port();
+      for (const target of ["/block", "/pause"]) {
+        const [before = 0] = server.workers();
+        const lost = load({ to: { port }, clients: 1, requests: 1, target });
+        const [, blocked, age] = await server.logged(new RegExp(`\\[CRITICAL\\] WORKER TIMEOUT \\(pid:${before}\\) blocked ([\\d.]+)s; in flight: GET ${target} \\(([\\d.]+)s\\)`));
+        assert.ok(Number(age) > 0.2 && Number(age) < Number(blocked) + 0.15, `a request is ${age} s old in a worker that was silent for ${blocked} s`);
+        const { answered, failures } = await lost;
+        assert.equal(answered, 0);
+        // Whose loop turns gives an answer still.
+        assert.deepEqual(Object.keys(failures).map((kind) => kind === "status 503"), [target === "/pause"]);
+        await server.until(() => server.workers().length === 1 && server.workers()[0] !== before, "the next worker");
+      }
+    });
+    await withServer({ args: ["-t", "1", "-b", "127.0.0.1:0", join(folder, "app.ts")] }, async (server) => {
+      const { answered } = await load({ to: { port: await server.port() }, clients: 2, requests: 2, target: "/pause" });
+      assert.equal(answered, 2);
+      assert.doesNotMatch(server.log, /TIMEOUT/);
     });
   });
 });

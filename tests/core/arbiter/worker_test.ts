@@ -82,6 +82,7 @@ test("step() asks for a successor once: for a fault, its requests, its memory, i
   const fault = { type: "faulted", kind: "exception", reason: "x" } as const;
   assert.deepEqual(after(started, loaded, fault).did, ["log unhandled", "report tired"]);
   assert.deepEqual(after(started, loaded, fault, fault).did, ["log unhandled"]);
+  assert.deepEqual(after(started, loaded, fault, { type: "listened", slot: 0 }).did, ["report listening", "report tired"], "nobody hears who does not serve yet");
   assert.deepEqual(after(started, loaded, { type: "worn" }).did, ["log autorestarting", "report tired"]);
   assert.deepEqual(after(started, loaded, { type: "worn" }, { type: "worn" }).did, []);
   const worn = { ...started, limits: { rss: 100, lifetime: 5000 } };

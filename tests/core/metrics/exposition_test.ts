@@ -72,6 +72,7 @@ function stats(): Stats {
   const lag = { p50: 0.001, p99: 0.002, max: 0.1 };
   return makeStats({
     state, server: { version: "1.0", runtime: "bun", pid: 1 }, started: 0, at: 90_000, ledger: new Ledger().stats(), requests: readMeter(memory),
+    logged: { warning: 1, error: 2, critical: 0, exception: 4 },
     requestsOf: () => readMeter(memory),
     healthOf: () => ({ lag, memory: { rss: 1, heapUsed: 2, heapTotal: 3 } }),
     listeners: [{ address: "http://[::1]:80", queue: { queued: 1, longest: 1, sockets: 2, connections: 4 } }],
@@ -87,6 +88,7 @@ test("families() names everything in the stats", () => {
     'tsgi_worker_loop_lag_p99_seconds{worker="1",slot="0"} 0.002', 'tsgi_listener_queue{address="http://[::1]:80"} 1', "queue -2.5",
     'upload_bytes_bucket{way="form",le="1000.0"} 0', 'upload_bytes_bucket{way="form",le="1000000.0"} 1', 'upload_bytes_bucket{way="form",le="+Inf"} 1',
     'tsgi_worker_exits_total{cause="crashed"} 0', 'tsgi_build_info{version="1.0",runtime="bun"} 1', "render_seconds_sum 0.2",
+    'tsgi_log_records_total{kind="exception"} 4',
   ]) assert.ok(text.includes(`\n${line}\n`), `${line} in\n${text}`);
 });
 

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pack } from "../../../core/metrics/census.ts";
 import { quantile } from "../../../core/metrics/distribution.ts";
-import { addRequests, Meter, METER_SIZE, readMeter } from "../../../core/metrics/meter.ts";
+import { addLogged, counted } from "../../../core/metrics/log_counts.ts";
+import { addRequests, Meter, METER_SIZE, readLogged, readMeter, settleMeter, sumMeters } from "../../../core/metrics/meter.ts";
 
 function pair(times: number[]) {
   const memory = new Uint8Array(METER_SIZE);
@@ -31,6 +32,27 @@ test("Meter counts what is shorter than a microsecond or longer than an hour in 
   const { duration } = readMeter(memory);
   assert.deepEqual(Object.values(duration.buckets), [2, 1]);
   assert.equal(duration.count, 3, "also where the clock went back");
+});
+
+test("readMeter() tells each status, readLogged() what was logged, and both add up", () => {
+  const { memory, meter } = pair(Array.from({ length: 12 }, (_, i) => i));
+  for (const status of [200, 200, 599, 100, 600, 99]) meter.end(meter.begin(), status);
+  for (const kind of ["warning", "exception", "exception"] as const) meter.logged(kind);
+  assert.deepEqual(readMeter(memory).codes, { 100: 1, 200: 2, 599: 1 });
+  assert.equal(readMeter(memory).statuses.other, 2);
+  assert.deepEqual(addRequests([readMeter(memory), readMeter(memory)]).codes, { 100: 2, 200: 4, 599: 2 });
+  assert.deepEqual(readLogged(memory), { warning: 1, error: 0, critical: 0, exception: 2 });
+  assert.deepEqual(addLogged([readLogged(memory), readLogged(null), readLogged(memory)]), { warning: 2, error: 0, critical: 0, exception: 4 });
+});
+
+test("counted() tells the kind of each record, and writes it", () => {
+  const kinds: string[] = [];
+  const written: unknown[] = [];
+  const log = counted((...record) => void written.push(record), (kind) => void kinds.push(kind));
+  log("error", "application", { text: "x", stack: "at y" });
+  for (const level of ["debug", "info", "warning", "error", "critical"] as const) log(level, "application", { text: "x" });
+  assert.deepEqual(kinds, ["exception", "warning", "error", "critical"]);
+  assert.equal(written.length, 6);
 });
 
 test("Meter has a stream in flight until it is over", () => {
@@ -65,4 +87,19 @@ test("pack() leaves out what is zero", () => {
   const { memory, meter } = pair([0, 1]);
   meter.end(meter.begin(), 200);
   assert.equal(pack(memory).length, 8);
+});
+
+test("sumMeters() counts for all threads, and settleMeter() forgets what one of them had in flight", () => {
+  const memory = [new Uint8Array(METER_SIZE), new Uint8Array(METER_SIZE)] as const;
+  const [one, other] = memory.map((bytes) => new Meter(bytes, () => 0)) as [Meter, Meter];
+  one.end(one.begin(), 200);
+  one.begin();
+  one.flow(1);
+  other.end(other.begin(), 404);
+  other.begin();
+  const before = readMeter(sumMeters(memory));
+  assert.deepEqual([before.total, before.statuses["2xx"], before.statuses["4xx"], before.inFlight, before.duration.count], [2, 1, 1, 3, 2]);
+  settleMeter(memory[0]);
+  const after = readMeter(sumMeters(memory));
+  assert.deepEqual([after.total, after.inFlight], [2, 1]);
 });

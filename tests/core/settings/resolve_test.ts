@@ -16,8 +16,9 @@ test("resolve() of nothing gives gunicorn's defaults", () => {
     enableStdioInheritance: false, user: null, group: null, initgroups: false, umask: 0, serverHeader: false, captureOutput: false,
     forwardedAllowIps: ["127.0.0.1", "::1"], headerMap: "drop", rootPath: null, accessLogfile: null,
     accessLogformat: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"', errorLogfile: "-", logLevel: "info", logFormat: "text",
-    name: null, requestTimeout: 0, slowRequest: 0, loopLag: 0, limitConcurrency: 0, watchdog: true, metrics: true,
+    name: null, requestTimeout: 0, slowRequest: 0, loopLag: 0, limitConcurrency: 0, watchdog: true, metrics: true, threads: 1, threadTimeout: 0,
     warmup: [], preflight: true, canary: 0, canaryErrors: 5, reloadStrategy: "surge", maxSurge: 1, maxWorkers: 0, forwarderHeaders: [],
+    statsdHost: null, statsdPrefix: null, dogstatsdTags: [], statsdCompat: null, blackBox: null, blackBoxQueries: false, otlpEndpoint: null, otlpSampleRatio: null,
     secureSchemeHeaders: { "X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on" },
   };
   assert.deepEqual(settings, expected);

@@ -47,7 +47,9 @@ test("readValue() reads truth in the words that people use", () => {
 test("readValue() reads a choice in any case and suggests the nearest", () => {
   assert.equal(read("logLevel", "INFO"), "info");
   assert.match(refuse("logLevel", "warn"), /debug, info, warning, error or critical; "warn", did you mean warning\?/);
-  assert.match(refuse("workerClass", "gevent"), /^async or sync; /);
+  assert.match(refuse("workerClass", "gevent"), /^async, sync, gthread, threads or the path of a module such as \.\/my_class\.ts; /);
+  assert.equal(read("workerClass", "./Mine.ts"), "./Mine.ts");
+  for (const bad of [".ts", "mine.py", "gevent"]) assert.match(refuse("workerClass", bad), /or the path of a module/);
   assert.match(refuse("runtime", null), /deno or bun/);
 });
 
