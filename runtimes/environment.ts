@@ -8,6 +8,8 @@ const STEERING = [
   "BUN_INSPECT_NOTIFY",
   "BUN_INSPECT_PRELOAD",
   "NODE_OPTIONS",
+  // The service manager speaks with the arbiter.
+  "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC",
   "NODE_CHANNEL_FD", // The arbiter's own, if it was itself started with a channel.
 ];
 

@@ -35,6 +35,7 @@ const SCM_RIGHTS = 1;
 const [EPOLL_CTL_ADD, EPOLL_CTL_DEL] = [1, 2];
 const PR_SET_PDEATHSIG = 1;
 const PR_SET_DUMPABLE = 4;
+const WNOHANG = 1;
 const SIG_IGN = 1n;
 const SIG_ERR = 0xffffffffffffffffn;
 const MFD_CLOEXEC = 1;
@@ -109,12 +110,16 @@ export interface Libc {
   sendTo(fd: number, data: Uint8Array<ArrayBuffer>, to: SocketAddress): void;
   /** Two connected sockets that keep messages apart, both closed on exec. */
   socketPair(): [number, number];
+  /** Sends one message to a unix datagram socket, without waiting: EAGAIN says that its queue is full. */
+  sendDatagram(to: SocketAddress, message: Uint8Array): void;
   /** Neither waits: EAGAIN says that the queue is full, or empty. */
   sendDescriptors(fd: number, descriptors: readonly number[]): void;
   receiveDescriptors(fd: number, most: number): number[];
   /** Has the kernel send `signal` to this process when the thread that started it ends. */
   signalOnParentDeath(signal: number): void;
   parent(): number;
+  /** Takes note of the end of a child; no error if it lives, or is none. */
+  bury(pid: number): void;
   /** Has the kernel drop `signal` for this process; a handler is gone then. */
   ignore(signal: number): void;
   /** This process becomes user `uid` with group `gid` and all groups that `name` is a member of, for good. */
@@ -156,6 +161,7 @@ const SYMBOLS = {
   sendmsg: { parameters: [I, "buffer", I], result: "i64" },
   recvmsg: { parameters: [I, "buffer", I], result: "i64" },
   prctl: { parameters: [I, "u64", "u64", "u64", "u64"], result: I },
+  waitpid: { parameters: [I, "buffer", I], result: I },
   getppid: { parameters: [], result: I },
   signal: { parameters: [I, "u64"], result: "u64" },
   initgroups: { parameters: ["buffer", "u32"], result: I },
@@ -269,6 +275,17 @@ function open(ffi: Ffi): Libc {
       check("socketpair", c.socketpair(FAMILY.unix, SOCK_SEQPACKET | CLOEXEC, 0, pair));
       return [readInt(pair, 0), readInt(pair, 4)];
     },
+    sendDatagram: (to, message) => {
+      const encoded = encodeAddress(to);
+      const still = bytes(message.length);
+      still.set(message);
+      const fd = check("socket", c.socket(FAMILY[to.family], SOCK_DGRAM | CLOEXEC | SOCK_NONBLOCK, 0));
+      try {
+        check("sendto", c.sendto(fd, still, BigInt(still.length), MSG_DONTWAIT | MSG_NOSIGNAL, encoded, encoded.length));
+      } finally {
+        c.close(fd);
+      }
+    },
     sendDescriptors: (fd, descriptors) => {
       const message = rightsMessage(ffi, descriptors.length);
       descriptors.forEach((descriptor, i) => writeInt(message.control, descriptor, 16 + i * 4));
@@ -280,6 +297,7 @@ function open(ffi: Ffi): Libc {
       return received === 0 ? [] : message.descriptors();
     },
     signalOnParentDeath: (signal) => void check("prctl", c.prctl(PR_SET_PDEATHSIG, BigInt(signal), 0n, 0n, 0n)),
+    bury: (pid) => void c.waitpid(pid, number, WNOHANG),
     parent: () => Number(c.getppid()),
     ignore: (signal) => void check("signal", BigInt(c.signal(signal, SIG_IGN)) === SIG_ERR ? -1 : 0),
     become: (user, uid, gid) => {

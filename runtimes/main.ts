@@ -35,6 +35,8 @@ export const COMMANDS: ReadonlyMap<string, Listed> = new Map([
   ["build", { summary: "Makes one file of server, application and configuration.", load: () => import("./commands/build.ts") }],
   ["check", { summary: "Says what of an application is not portable to other platforms.", load: () => import("./commands/check.ts") }],
   ["ctl", { summary: "Talks to a running server: show, reload --wait, worker add, tail, top.", load: () => import("./commands/ctl.ts") }],
+  ["doctor", { summary: "Says whether this machine is right for these settings, and what to do where not.", load: () => import("./commands/doctor.ts") }],
+  ["init", { summary: "Writes units for systemd, a site for nginx and more, with this application in them.", load: () => import("./commands/init.ts") }],
 ]);
 
 function isTooOld(version: string, minimum: string): boolean {

@@ -10,7 +10,7 @@ export interface SignalRow {
 export const SIGNALS: readonly SignalRow[] = [
   {
     signal: "TERM",
-    arbiter: "Graceful stop: workers finish what they have, up to graceful-timeout. A second TERM makes it quick.",
+    arbiter: "Graceful stop: workers finish what they have, up to graceful-timeout. With shutdown-delay it serves that long first, and a second TERM ends the wait. Then one more TERM makes it quick.",
     worker: "Graceful stop of this worker; the arbiter replaces it.",
   },
   { signal: "INT", arbiter: "Quick stop: workers end at once. The arbiter exits with 0.", worker: "Ignored: Ctrl-C reaches the whole process group, and the arbiter decides." },

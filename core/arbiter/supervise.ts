@@ -63,6 +63,8 @@ export interface SuperviseOptions {
   readonly setLogLevel?: (level: Level) => void;
   /** How often the kernel has ended a process for want of memory; null where nobody tells. */
   readonly oomKills?: () => number | null;
+  /** Told after every step, and what it ordered. */
+  readonly onStep?: (before: Arbiter, after: Arbiter, step: { readonly event: ArbiterEvent; readonly effects: readonly Effect[] }) => void;
   /** A worker with `settings` died: what it left. */
   readonly onDeath?: (box: BlackBox, settings: Settings) => unknown;
   /** How USR2 is carried out. */
@@ -222,6 +224,8 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         toldTarget = after.target;
       }
       if (after.phase !== before.phase) hooks.halting();
+      if (after.leavingSince !== before.leavingSince) steering.setDraining(true);
+      options.onStep?.(before, after, { event: next, effects });
       for (const effect of effects) carryOut(effect);
       if ((after.everServed && !before.everServed) || after.generation !== before.generation) options.onServing?.(generations.of(after.generation).settings);
       if (after.reload !== before.reload || after.phase !== before.phase || generations.count > 1) generations.forget(after);
@@ -516,6 +520,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       timeout: settings.timeout * 1000,
       bootTimeout: settings.bootTimeout * 1000,
       gracefulTimeout: settings.gracefulTimeout * 1000,
+      shutdownDelay: settings.shutdownDelay * 1000,
       development: settings.reload,
       preflight: settings.preflight,
       canary: settings.canary * 1000,

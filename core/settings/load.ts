@@ -28,6 +28,8 @@ export interface LoadOptions {
   readonly parseArgs: ParseArgs;
   /** What is inside this program, if it is one file with its application: taken where nothing else is named. Paths as `reader` knows them. */
   readonly inside?: { readonly app: string; readonly config: string | null };
+  /** The descriptors of sockets that a service manager has opened for this server: they are served, whatever bind says. */
+  readonly activated?: readonly number[];
   /** What this machine has against the settings: an unknown user, a right that is missing. `reason` follows "Cannot use --user: ". */
   readonly objections?: (settings: Settings) => readonly { readonly name: SettingName; readonly reason: string }[];
 }
@@ -49,7 +51,7 @@ export interface Loaded extends Resolved {
  * Reads all sources and settles them. Never throws for what a user wrote: whatever is wrong is in `problems`, and settings with problems
  * are not to be used. For `help` and `version` nothing but the command line is looked at.
  */
-export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs, objections, inside }: LoadOptions): Promise<Loaded> {
+export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs, objections, inside, activated }: LoadOptions): Promise<Loaded> {
   const line = parseCommandLine(argv, parseArgs);
   const computed = { chdir: cwd, runtime };
   if (line.command === "help" || line.command === "version") {
@@ -66,6 +68,7 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
   const { reload, lint } = resolved.settings;
   const settings = {
     ...resolved.settings,
+    ...(activated === undefined ? {} : { bind: activated.map((fd) => ({ kind: "fd", fd }) as const) }),
     config: file.path,
     chdir: absolute(cwd, resolved.settings.chdir),
     lint: resolved.sources.lint === "default" ? reload : lint,

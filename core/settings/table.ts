@@ -171,6 +171,12 @@ export const TABLE = {
     kind: "seconds", min: 0, default: 30, section: "workers", applies: "reload",
     doc: "Time a retiring worker has to finish its requests before they are cut off. 0 cuts them off at once.",
   },
+  shutdownDelay: {
+    kind: "seconds", min: 0, default: 0, section: "workers", applies: "reload",
+    doc:
+      "Time the server goes on serving after TERM, while readiness already says no, before workers are told to finish: as long as whoever " +
+      "sends traffic here needs to hear of it. Kubernetes and balancers send some for seconds more. A second TERM ends the wait, INT and QUIT know none.",
+  },
   keepAlive: {
     kind: "seconds", min: 0, default: 2, section: "workers", applies: "reload",
     doc: "Time an idle connection waits for its next request before it is closed. Behind a load balancer, make it longer than the balancer's.",

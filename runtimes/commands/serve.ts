@@ -29,11 +29,13 @@ import { configReader } from "../files.ts";
 import { COMMANDS } from "../main.ts";
 import { findInheritance, type Inheritance } from "../inheritance.ts";
 import { alsoOnStandardError, type LogFile, openLogFile } from "../log_file.ts";
+import { buryOrphans } from "../orphans.ts";
 import { oomKills } from "../out_of_memory.ts";
 import { Reporters } from "../reporters.ts";
 import { createPidfile, type Pidfile } from "../pidfile.ts";
 import { openFilesNote, openFilesObjections } from "../open_files.ts";
 import { arbiterSystem, wait } from "../process.ts";
+import { activation, notifier, passedOn } from "../service_manager.ts";
 import { threadObjections } from "../threads.ts";
 import { type Starter, writeStatus } from "../status.ts";
 import { upgradeIn } from "../upgrade.ts";
@@ -57,6 +59,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     return complain(null, `\nError: ${(error as Error).message}\n`);
   }
   const starter = inheritance ? writeStatus(inheritance.status) : findStarter();
+  const activated = activation({ env: process.env, parent: inheritance?.parent ?? null });
   const options: LoadOptions = {
     argv,
     env: { ...process.env },
@@ -71,6 +74,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       ...syslogObjections(settings),
       ...threadObjections(settings),
     ],
+    ...(activated === null ? {} : { activated }),
     ...(inside() === null ? {} : { inside: inside()! }),
   };
   return await command(options, starter, inheritance);
@@ -109,6 +113,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   /** As in gunicorn, what has a name is called `.2` until the arbiter before has gone. */
   let suffix = inheritance ? ".2" : "";
   runtime.setTitle(masterTitle());
+  buryOrphans();
   let pidfile: Pidfile | null;
   try {
     pidfile = openPidfile(settings, suffix);
@@ -133,6 +138,8 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   let openControl = () => control;
   let isOver = false;
   log("debug", "configuration", { detail: printConfig(settings).trimEnd() });
+  const origin = { env: options.env, parent: inheritance?.parent ?? null };
+  const news = notifier(origin, log);
   const code = await supervise(arbiterSystem(WORKER, inheritance), {
     version: VERSION,
     settings,
@@ -162,9 +169,14 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     },
     oomKills,
     onDeath: (box, s) => (keeping = Promise.all([keeping, keepBlackBox(box, s)])),
-    upgrade: upgradeIn({ inheritance, env: options.env, cwd: options.cwd, promoted }),
+    onStep: (before, after, step) => news?.note(before, after, step),
+    upgrade: upgradeIn({ inheritance, env: passedOn(origin), cwd: options.cwd, promoted }),
     onFailed: (reason) => starter?.complain(`\nError: ${reason}\n`),
-    notes: [runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? NO_USR1 : null, openFilesNote({ settings })].filter((note) => note !== null),
+    notes: [
+      runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? NO_USR1 : null,
+      openFilesNote({ settings }),
+      options.activated !== undefined && loaded.sources.bind !== "default" ? `LISTEN_FDS: the sockets that the service manager opened are served, and ${loaded.sources.bind} is not` : null,
+    ].filter((note) => note !== null),
   });
   isOver = true;
   (await control)?.close();

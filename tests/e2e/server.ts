@@ -21,6 +21,8 @@ export interface ServerOptions {
   readonly cwd?: string;
   /** What to start instead of `program()`. */
   readonly command?: readonly string[];
+  /** What it finds as descriptor 3. */
+  readonly descriptor?: number;
 }
 
 export class Server {
@@ -41,7 +43,7 @@ export class Server {
       cwd: options.cwd ?? root,
       // At this level the log tells which worker serves, which is what tests wait for; what they read is the log that users see.
       env: { ...cleanEnv(), ...(this.#wantsDebug || options.args.some((arg) => /^--(?:print|check)-config$/.test(arg)) ? {} : { TSGI_LOG_LEVEL: "debug" }), ...options.env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", "pipe", "pipe", ...(options.descriptor === undefined ? [] : [options.descriptor])],
     });
     this.child.stderr!.setEncoding("utf8").on("data", (text: string) => this.#more("err", text));
     this.child.stdout!.setEncoding("utf8").on("data", (text: string) => this.#more("out", text));

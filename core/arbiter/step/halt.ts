@@ -5,6 +5,24 @@ import { change, kill, log, murder, type Turn } from "./turn.ts";
 /** A quick stop does not wait longer than this. */
 const QUICK_LIMIT: Millis = 2000;
 
+/** Whether there is somebody to serve, and nobody else who does. */
+export function mayLinger({ arbiter }: Turn): boolean {
+  return (arbiter.limits.shutdownDelay ?? 0) > 0 && arbiter.halt === null && arbiter.leavingSince === null && arbiter.everServed && arbiter.successor === null;
+}
+
+/** Goes on serving for a while, and says so: whoever sends traffic here shall hear of it first. */
+export function linger(turn: Turn): void {
+  log(turn, "info", "lingering", { seconds: turn.arbiter.limits.shutdownDelay! / 1000 });
+  turn.arbiter = { ...turn.arbiter, leavingSince: turn.at };
+}
+
+/** The end of lingering: traffic has had its time to go elsewhere. */
+export function stopLingering(turn: Turn): void {
+  const { leavingSince, limits, halt: over } = turn.arbiter;
+  if (leavingSince === null || over !== null || turn.at - leavingSince < (limits.shutdownDelay ?? 0)) return;
+  halt(turn, { quick: false, exitCode: 0, reason: null });
+}
+
 /** Orders the end. A second order makes a graceful stop quick, and never changes the exit code. */
 export function halt(turn: Turn, order: { readonly quick: boolean; readonly exitCode: number; readonly reason: string | null }): void {
   const before = turn.arbiter.halt;

@@ -1,6 +1,6 @@
 /** What each signal to the arbiter means. */
 import type { Signal } from "../process.ts";
-import { halt } from "./halt.ts";
+import { halt, linger, mayLinger } from "./halt.ts";
 import { hangUp } from "./reload.ts";
 import { log, type Turn } from "./turn.ts";
 import { upgrade } from "./upgrade.ts";
@@ -9,7 +9,7 @@ export function obey(turn: Turn, signal: Signal): void {
   log(turn, "info", "handling-signal", { signal: signal.toLowerCase() });
   switch (signal) {
     case "TERM":
-      return halt(turn, { quick: turn.arbiter.halt !== null, exitCode: 0, reason: null });
+      return mayLinger(turn) ? linger(turn) : halt(turn, { quick: turn.arbiter.halt !== null, exitCode: 0, reason: null });
     case "INT":
     case "QUIT":
       return halt(turn, { quick: true, exitCode: 0, reason: null });

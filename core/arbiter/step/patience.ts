@@ -1,6 +1,7 @@
 /** Whom the arbiter waits for, and for how long. */
 import type { Millis } from "../process.ts";
 import { prolongTrial } from "./canary.ts";
+import { stopLingering } from "./halt.ts";
 import { mourn } from "./life.ts";
 import type { Limits, Worker } from "./state.ts";
 import { change, kill, log, murder, type Turn } from "./turn.ts";
@@ -15,6 +16,7 @@ export function tick(turn: Turn): void {
   const gap = turn.at - turn.arbiter.ticked;
   turn.arbiter = { ...turn.arbiter, ticked: turn.at };
   if (gap > SUSPENDED) return forgive(turn, gap);
+  stopLingering(turn);
   for (const worker of turn.arbiter.workers) watch(turn, worker);
 }
 

@@ -14,6 +14,8 @@ export interface Limits {
   readonly timeout: Millis;
   readonly bootTimeout: Millis;
   readonly gracefulTimeout: Millis;
+  /** How long it goes on serving when told to stop. */
+  readonly shutdownDelay?: Millis;
   /** With --reload. */
   readonly development?: boolean;
   /** Whether an application is tried in a process of its own before several workers boot it. */
@@ -84,6 +86,8 @@ export interface Arbiter {
   readonly phase: "serving" | "halting" | "halted";
   /** When halting: since when, how, and the exit code to end with. */
   readonly halt: { readonly since: Millis; readonly quick: boolean; readonly exitCode: number; readonly reason: string | null } | null;
+  /** Told to stop, it serves for a while so that traffic can go elsewhere: since when. */
+  readonly leavingSince: Millis | null;
   readonly limits: Limits;
   /** Whether a neighbour can take another slot's connections (mode `slots`). */
   readonly covers: boolean;
@@ -183,6 +187,7 @@ export function arbiter(limits: Limits, options: Origin, at: Millis): Arbiter {
   return {
     phase: "serving",
     halt: null,
+    leavingSince: null,
     limits,
     covers: options.covers,
     daemon: options.daemon ?? false,

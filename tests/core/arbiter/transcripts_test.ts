@@ -95,6 +95,7 @@ function limitsOf(words: readonly string[]): Limits {
     timeout: millis("timeout", 30),
     bootTimeout: millis("boot-timeout", 60),
     gracefulTimeout: millis("graceful-timeout", 30),
+    shutdownDelay: millis("shutdown-delay", 0),
     development: given.development === "yes",
     preflight: given.preflight === "yes",
     ...(given.canary === undefined ? {} : { canary: millis("canary", 0), canaryErrors: Number(given["canary-errors"] ?? 5) }),

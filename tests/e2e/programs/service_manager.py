@@ -1,0 +1,43 @@
+"""What systemd does for a service, so far as a test needs it.
+
+    service_manager.py notify ADDRESS          prints what comes to that datagram socket: a line of JSON each, with the sender's pid
+    service_manager.py activate ADDRESS... -- COMMAND...   opens listening sockets as 3 and on, and becomes COMMAND
+"""
+import json
+import os
+import socket
+import struct
+import sys
+
+mode, *words = sys.argv[1:]
+
+if mode == "notify":
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    server.bind(words[0].replace("@", "\0", 1))
+    print(json.dumps({"pid": 0, "text": "open"}), flush=True)
+    while True:
+        data, control, _, _ = server.recvmsg(65536, 1024)
+        pid = struct.unpack("3i", control[0][2])[0]
+        print(json.dumps({"pid": pid, "text": data.decode()}), flush=True)
+
+split = words.index("--")
+sockets = []
+for address in words[:split]:
+    if address.startswith("/"):
+        one = socket.socket(socket.AF_UNIX)
+        one.bind(address)
+    else:
+        host, port = address.rsplit(":", 1)
+        one = socket.socket(socket.AF_INET)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.bind((host, int(port)))
+    one.listen(128)
+    sockets.append(one)
+# Out of the way first, lest one of them is overwritten.
+high = [os.dup2(one.fileno(), 100 + i, inheritable=False) for i, one in enumerate(sockets)]
+for i, fd in enumerate(high):
+    os.dup2(fd, 3 + i)
+os.environ["LISTEN_FDS"] = str(len(sockets))
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execvp(words[split + 1], words[split + 1 :])
