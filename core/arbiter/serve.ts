@@ -382,8 +382,9 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
 const TOLD_BY_PROCESS: ReadonlySet<string> = new Set(["booting", "exiting", "load-failed"]);
 
 /** The requests after which a worker is worn. */
-export function wornAt({ maxRequests, maxRequestsJitter }: Settings): number {
-  return maxRequests === 0 ? Infinity : maxRequests + Math.floor(Math.random() * (maxRequestsJitter + 1));
+export function wornAt({ maxRequests, maxRequestsJitter, interface: kind }: Settings): number {
+  // With Python, it is the processes of the worker that wear.
+  return maxRequests === 0 || kind === "wsgi" ? Infinity : maxRequests + Math.floor(Math.random() * (maxRequestsJitter + 1));
 }
 
 /** Counts where the worker's main thread sees it. */
@@ -402,7 +403,9 @@ function ofRequests({ requests }: WorkerHooks): WorkerHooks {
 
 /** Loads the application and awaits its startup. */
 async function begin(system: WorkerSystem, settings: Settings, log: Log): Promise<Application> {
-  const loaded = await loadApplication(settings.app!, { ...system.loader, interface: settings.interface });
+  const loaded = settings.interface === "wsgi"
+    ? await (await import("./wsgi.ts")).loadWsgi(system, settings, log)
+    : await loadApplication(settings.app!, { ...system.loader, interface: settings.interface });
   const application = await bounded(settings.lint ? await linted(loaded, log) : loaded, { system, settings, log });
   try {
     await application.startup?.();

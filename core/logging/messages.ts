@@ -105,6 +105,7 @@ export const MESSAGES = {
   "aborted-requests": (f) => `Answered ${f.requests} ${f.requests === 1 ? "request" : "requests"} in flight with 503`,
   lint: (f) => `Lint: ${f.code}: ${f.text}`,
   application: (f) => `${f.text}`,
+  python: (f) => `${f.text}`,
 } satisfies Record<string, (fields: Fields) => string>;
 
 /** Never a guess: what tsgi did itself, it says. */

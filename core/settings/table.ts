@@ -221,10 +221,28 @@ export const TABLE = {
     doc: "Runtime the workers run on, which may be another one than the arbiter's. Its program must be in PATH.",
   },
   interface: {
-    kind: "choice", choices: ["auto", "tsgi", "fetch"], default: "auto", section: "workers", applies: "reload",
+    kind: "choice", choices: ["auto", "tsgi", "fetch", "wsgi"], default: "auto", section: "workers", applies: "reload",
     doc:
       "How the application is called: auto takes a function for TSGI and an object with fetch() for Fetch, so a bare Fetch handler needs " +
-      "fetch.",
+      "fetch. With wsgi, as with the command tsgi wsgi, APP is MODULE:NAME of a Python application, served by Python processes of each worker.",
+  },
+  python: {
+    kind: "text", default: "python3", section: "workers", applies: "reload", metavar: "PROGRAM",
+    doc: "Python for --interface wsgi, 3.9 or newer, as a path or looked for in PATH. That of a virtual environment is .venv/bin/python.",
+  },
+  pythonPath: {
+    kind: "texts", separator: ",", default: [], section: "workers", applies: "reload", metavar: "FOLDER",
+    doc: "Folder in which Python looks for modules before all others, and before the current one. May be given several times.",
+  },
+  pythonProcesses: {
+    kind: "integer", min: 1, max: 1024, default: 1, section: "workers", applies: "reload",
+    doc:
+      "Python processes of each worker with --interface wsgi. Each answers one request at a time, and the others wait for the first that is " +
+      "free; timeout and max-requests are theirs.",
+  },
+  pythonThreads: {
+    kind: "integer", min: 1, max: 1024, default: 1, section: "workers", applies: "reload",
+    doc: "Threads, and so requests at a time, of each Python process. The application must be safe for threads, which share Python's lock.",
   },
   lint: {
     kind: "boolean", default: false, section: "workers", applies: "reload",

@@ -65,7 +65,7 @@ export const UNSUPPORTED: readonly Unsupported[] = [
   {
     names: ["pythonpath"], flags: ["--pythonpath"],
     because: "modules are not looked for in a list of directories",
-    instead: "write an import map in deno.json, or imports in package.json",
+    instead: "write an import map in deno.json, or imports in package.json; for a Python application, use --python-path",
   },
   {
     names: ["enable_backlog_metric"], flags: ["--enable-backlog-metric"],

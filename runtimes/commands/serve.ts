@@ -42,6 +42,7 @@ import { upgradeIn } from "../upgrade.ts";
 import { arbiterSyslog, type ArbiterSyslog, syslogObjections } from "../arbiter_syslog.ts";
 import { giveLog, identityOf, logFiles, objections } from "../users.ts";
 import { watch } from "../watch.ts";
+import { wsgiObjections } from "../wsgi.ts";
 
 /** Seconds that reading a configuration again may take where boot-timeout is off. */
 const DEFAULT_LIMIT = 60;
@@ -73,6 +74,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       ...openFilesObjections({ settings, workers: workerCount(settings, cpuCount()) }),
       ...syslogObjections(settings),
       ...threadObjections(settings),
+      ...wsgiObjections(settings),
     ],
     ...(activated === null ? {} : { activated }),
     ...(inside() === null ? {} : { inside: inside()! }),
@@ -343,7 +345,7 @@ function surroundings({ env }: LoadOptions, settings: Settings, slot: number, va
   return {
     env: Object.fromEntries(all.filter((pair): pair is [string, string] => pair[1] !== undefined)),
     directory: directoryOf(settings),
-    appDirectory: resolve(directoryOf(settings), dirname(parseAppUri(settings.app!).module)),
+    appDirectory: resolve(directoryOf(settings), settings.interface === "wsgi" ? "." : dirname(parseAppUri(settings.app!).module)),
     ...(identity === undefined ? {} : { identity }),
   };
 }
