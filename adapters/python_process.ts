@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
+import process from "node:process";
 import type { Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { AppLoadError } from "../core/arbiter/app_load_error.ts";
@@ -115,7 +116,7 @@ export class PythonProcess {
     if (this.cause !== null) return;
     this.cause = "timeout";
     this.phase = "retiring";
-    this.#child.kill("SIGABRT");
+    this.#kill("SIGABRT");
     this.#killIn(LAST_WORDS);
   }
 
@@ -139,7 +140,7 @@ export class PythonProcess {
     const first = await Promise.race([answer, end, late]);
     clearTimeout(timer);
     if (first === null) {
-      this.#child.kill("SIGKILL");
+      this.#kill("SIGKILL");
       throw failed(`it was not ready within ${bootTimeout / 1000} s`);
     }
     if (typeof first === "string") {
@@ -166,8 +167,17 @@ export class PythonProcess {
   }
 
   #killIn(time: number): void {
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), time);
+    const timer = setTimeout(() => this.#kill("SIGKILL"), time);
     void this.ended.then(() => clearTimeout(timer));
+  }
+
+  /** Not by the child's own kill(), which on Deno closes its standard input too. */
+  #kill(signal: "SIGABRT" | "SIGKILL"): void {
+    try {
+      if (this.pid !== undefined && this.phase !== "ended") process.kill(this.pid, signal);
+    } catch {
+      // It has gone, which is told by its end.
+    }
   }
 
   #over(): void {

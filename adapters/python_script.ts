@@ -24,6 +24,7 @@ import os
 import signal
 import socket
 import threading
+import time
 import traceback
 from wsgiref.util import FileWrapper
 
@@ -33,13 +34,14 @@ STOPPING = threading.Event()
 
 def main():
     told = json.loads(sys.argv[1])
+    parent = os.getppid()
     control = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     sys.stdout.reconfigure(line_buffering=True)
     faulthandler.enable()
     for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP"):
         signal.signal(getattr(signal, name), stop)
-    threading.Thread(target=obey, args=(told,), daemon=True).start()
+    threading.Thread(target=obey, args=(told, parent), daemon=True).start()
     sys.argv[1:] = []
     sys.path[0:1] = told["path"]
     try:
@@ -75,7 +77,7 @@ def stop(_signal, _frame):
         sys.exit(0)
 
 
-def obey(told):
+def obey(told, parent):
     """Standard input: a byte to end when idle, or its end, since the worker has gone."""
     try:
         asked = os.read(0, 1)
@@ -86,8 +88,13 @@ def obey(told):
         STOPPING.set()
         signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
         return
-    remove(os.unlink, __file__)
-    remove(os.rmdir, os.path.dirname(__file__))
+    # Its descriptors are closed before it has gone. Where it has not, it is its own business to tidy up.
+    for _ in range(100):
+        if os.getppid() != parent:
+            remove(os.unlink, __file__)
+            remove(os.rmdir, os.path.dirname(__file__))
+            break
+        time.sleep(0.01)
     os._exit(0)
 
 
@@ -356,7 +363,12 @@ class Exchange:
             last = frame(b"X", json.dumps({"reason": one_line(error), "stack": stack(error)}).encode())
         if not self.is_over:
             self.connection.sendall(last + self.end())
-        return self.is_read()
+        if self.is_read():
+            return True
+        # Closed with something unread, a connection takes with it what the other side has not read yet.
+        while self.connection.recv(BLOCK):
+            pass
+        return False
 
     def is_read(self):
         return self.body is None or self.body.ended
