@@ -96,13 +96,12 @@ function tell(level: PythonLevel, text: string): void {
   if (level !== "info") process.stderr.write(`${text}\n`);
 }
 
-/** What Python threw; its traceback is the stack. */
+/** What Python threw. A log shows the message whole, and of a stack what it knows as frames: the traceback is in both. */
 class PythonError extends Error {
   constructor({ reason, stack }: { readonly reason: string; readonly stack: string }) {
-    super(reason);
     const end = reason.indexOf(": ");
+    super(`${end < 0 ? "" : reason.slice(end + 2)}\n${stack}`);
     this.name = end < 0 ? reason : reason.slice(0, end);
-    this.message = end < 0 ? "" : reason.slice(end + 2);
     this.stack = `${reason}\n${stack}`;
   }
 }

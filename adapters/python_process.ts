@@ -1,6 +1,7 @@
 /** One Python process: its start, what it says, its connections, its end. */
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import type { Readable } from "node:stream";
@@ -183,6 +184,7 @@ export class PythonProcess {
   #over(): void {
     this.phase = "ended";
     for (const place of this.places) place.connection?.close();
+    rmSync(this.#socket, { force: true });
     this.#options.onEnd(this);
   }
 }

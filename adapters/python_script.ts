@@ -21,6 +21,7 @@ import importlib
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -83,7 +84,6 @@ def obey(told, parent):
         asked = os.read(0, 1)
     except OSError:
         asked = b""
-    remove(os.unlink, told["socket"])
     if asked:
         STOPPING.set()
         signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
@@ -91,18 +91,10 @@ def obey(told, parent):
     # Its descriptors are closed before it has gone. Where it has not, it is its own business to tidy up.
     for _ in range(100):
         if os.getppid() != parent:
-            remove(os.unlink, __file__)
-            remove(os.rmdir, os.path.dirname(__file__))
+            shutil.rmtree(os.path.dirname(__file__), ignore_errors=True)
             break
         time.sleep(0.01)
     os._exit(0)
-
-
-def remove(how, path):
-    try:
-        how(path)
-    except OSError:
-        pass  # Another process of the worker was first, or is to be the last.
 
 
 class NotLoaded(Exception):
