@@ -100,7 +100,8 @@ function tell(level: PythonLevel, text: string): void {
 class PythonError extends Error {
   constructor({ reason, stack }: { readonly reason: string; readonly stack: string }) {
     const end = reason.indexOf(": ");
-    super(`${end < 0 ? "" : reason.slice(end + 2)}\n${stack}`);
+    const trace = stack.endsWith(reason) ? stack.slice(0, -reason.length).trimEnd() : stack;
+    super([end < 0 ? "" : reason.slice(end + 2), ...(trace === "" ? [] : [trace])].join("\n"));
     this.name = end < 0 ? reason : reason.slice(0, end);
     this.stack = `${reason}\n${stack}`;
   }

@@ -242,7 +242,7 @@ export const TABLE = {
   },
   pythonThreads: {
     kind: "integer", min: 1, max: 1024, default: 1, section: "workers", applies: "reload",
-    doc: "Threads, and so requests at a time, of each Python process. The application must be safe for threads, which share Python's lock.",
+    doc: "Threads of each Python process, and so the requests that it answers at a time. The application must be safe for threads, which share Python's lock.",
   },
   lint: {
     kind: "boolean", default: false, section: "workers", applies: "reload",
