@@ -81,7 +81,7 @@ export function wrapWsgi(app: string, options: WrapWsgiOptions = {}): WsgiApp {
     if (request === null) return refuse(startResponse, "400 Bad Request");
     let place: Place;
     try {
-      place = await pool.acquire(`${environ.REQUEST_METHOD} ${environ.REQUEST_URI.replace(/\?.*/s, "")}`, environ["tsgi.signal"]);
+      place = await pool.acquire(`${environ.REQUEST_METHOD} ${environ.REQUEST_URI.replace(/\?.*/s, "")}`, environ);
     } catch (error) {
       if (!(error instanceof PythonUnavailable)) throw error;
       environ["tsgi.errors"].write(`${error.message}\n`);
@@ -112,7 +112,6 @@ class WsgiExchange {
   readonly #connection: PythonConnection;
   readonly #environ: Environ;
   readonly #startResponse: StartResponse;
-  readonly #onAbort = (): void => this.#leave(false);
   #isOver = false;
   #waitsForClient = false;
 
@@ -122,7 +121,10 @@ class WsgiExchange {
     this.#environ = environ;
     this.#startResponse = startResponse;
     place.write = (text) => environ["tsgi.errors"].write(`${text}\n`);
-    environ["tsgi.signal"].addEventListener("abort", this.#onAbort, { once: true });
+    // Once the answer has begun, close() is called instead.
+    place.look = () => {
+      if (environ["tsgi.signal"].aborted) this.#leave(false);
+    };
   }
 
   async run({ head, way }: NonNullable<ReturnType<typeof pythonRequest>>): Promise<Body> {
@@ -223,7 +225,6 @@ class WsgiExchange {
   #leave(reusable: boolean): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#environ["tsgi.signal"].removeEventListener("abort", this.#onAbort);
     if (!reusable) {
       // It may go on for the client that has gone.
       this.#place.since = performance.now();

@@ -13,6 +13,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { clearInterval, setInterval } from "node:timers";
+import type { Environ } from "../core/gateway/types.ts";
 import type { Place, PythonProcessOptions } from "./python_process.ts";
 import { PythonProcess } from "./python_process.ts";
 import { PYTHON_SCRIPT } from "./python_script.ts";
@@ -35,9 +36,14 @@ export class PythonUnavailable extends Error {
 }
 
 interface Waiter {
+  /** Asked now and then only, since a signal costs more than a small answer. */
+  readonly environ: Pick<Environ, "tsgi.signal">;
   readonly take: (place: Place) => void;
   readonly refuse: (error: unknown) => void;
 }
+
+/** Milliseconds between two looks at who hangs, and who has gone. */
+const PERIOD = 250;
 
 /** Milliseconds before another try when processes fail to start. */
 const FIRST_PAUSE = 1000;
@@ -52,6 +58,7 @@ export class PythonPool {
   #starting: Promise<void> | null = null;
   #watch: ReturnType<typeof setInterval> | null = null;
   #failures = 0;
+  #isStarted = false;
   #isClosed = false;
   /** By which processes take turns. */
   #turn = 0;
@@ -70,10 +77,9 @@ export class PythonPool {
   }
 
   /** A place for a request, which is `request` in the log. */
-  async acquire(request: string, signal: AbortSignal): Promise<Place> {
-    if (this.#starting === null) await this.start();
-    signal.throwIfAborted();
-    const place = this.#free() ?? await this.#wait(signal);
+  async acquire(request: string, environ: Waiter["environ"]): Promise<Place> {
+    if (!this.#isStarted) await this.start();
+    const place = this.#free() ?? await this.#wait(environ);
     place.isBusy = true;
     place.request = request;
     place.since = performance.now();
@@ -95,9 +101,8 @@ export class PythonPool {
     writeFileSync(join(folder, "tsgi_wsgi.py"), PYTHON_SCRIPT, { mode: 0o600 });
     const all = Array.from({ length: this.#options.processes }, () => this.#spawn());
     await Promise.all(all.map(({ ready }) => ready));
-    const { timeout } = this.#options;
-    if (timeout === 0) return;
-    this.#watch = setInterval(() => this.#look(), Math.min(500, timeout / 4));
+    this.#isStarted = true;
+    this.#watch = setInterval(() => this.#look(), Math.min(PERIOD, this.#options.timeout / 4 || PERIOD));
     this.#watch.unref();
   }
 
@@ -130,19 +135,9 @@ export class PythonPool {
     return null;
   }
 
-  #wait(signal: AbortSignal): Promise<Place> {
+  #wait(environ: Waiter["environ"]): Promise<Place> {
     if (this.#failures > 0 && ![...this.#processes].some(({ phase }) => phase === "serving")) throw new PythonUnavailable("No Python process can be started");
-    return new Promise((resolve, reject) => {
-      const settle = <T>(run: (value: T) => void) => (value: T) => {
-        this.#waiting.delete(waiter);
-        signal.removeEventListener("abort", onAbort);
-        run(value);
-      };
-      const waiter: Waiter = { take: settle(resolve), refuse: settle(reject) };
-      const onAbort = () => waiter.refuse(signal.reason);
-      signal.addEventListener("abort", onAbort);
-      this.#waiting.add(waiter);
-    });
+    return new Promise((take, refuse) => void this.#waiting.add({ environ, take, refuse }));
   }
 
   #serveWaiting(): void {
@@ -150,8 +145,14 @@ export class PythonPool {
       const place = this.#free();
       if (place === null) return;
       place.isBusy = true;
+      this.#waiting.delete(waiter);
       waiter.take(place);
     }
+  }
+
+  #refuseWaiting(): void {
+    for (const waiter of this.#waiting) waiter.refuse(new PythonUnavailable("No Python process can be started"));
+    this.#waiting.clear();
   }
 
   /** The successor is ready before it goes. */
@@ -167,7 +168,13 @@ export class PythonPool {
   #look(): void {
     const { timeout, log } = this.#options;
     const now = performance.now();
+    for (const waiter of this.#waiting) {
+      const { aborted, reason } = waiter.environ["tsgi.signal"];
+      if (aborted && this.#waiting.delete(waiter)) waiter.refuse(reason);
+    }
     for (const one of this.#processes) {
+      for (const place of one.places) place.look?.();
+      if (timeout === 0) continue;
       const late = one.places.filter(({ since }) => since !== null && now - since > timeout);
       if (late.length === 0 || one.cause !== null || one.phase === "booting") continue;
       const silent = (place: Place) => ((now - place.since!) / 1000).toFixed(1);
@@ -212,7 +219,7 @@ export class PythonPool {
       } catch (error) {
         this.#failures++;
         this.#options.log("error", (error as Error).message);
-        if (![...this.#processes].some(({ phase }) => phase === "serving")) for (const waiter of this.#waiting) waiter.refuse(new PythonUnavailable("No Python process can be started"));
+        if (![...this.#processes].some(({ phase }) => phase === "serving")) this.#refuseWaiting();
       }
     }
   }

@@ -39,6 +39,8 @@ export interface Place {
   request: string;
   /** Where the text belongs that the process writes meanwhile. */
   write: ((text: string) => void) | null;
+  /** Looks whether anybody still waits for the answer; null while nothing is answered. */
+  look: (() => void) | null;
   /** Since when the process is waited for; null while nobody waits for it. */
   since: number | null;
   isBusy: boolean;
@@ -74,7 +76,7 @@ export class PythonProcess {
     const child = this.#child = spawn(options.python, [options.script, told], { cwd, env: { ...options.env, PYTHONUNBUFFERED: "1" }, stdio: "pipe" });
     this.pid = child.pid;
     child.stdin!.on("error", () => {}); // It has ended, which is told.
-    this.places = Array.from({ length: threads }, () => ({ process: this, connection: null, request: "", write: null, since: null, isBusy: false }));
+    this.places = Array.from({ length: threads }, () => ({ process: this, connection: null, request: "", write: null, look: null, since: null, isBusy: false }));
     this.ended = new Promise((resolve) => {
       child.on("error", (error) => resolve(error.message));
       child.on("exit", (code, signal) => resolve(signal === null ? `with code ${code}` : `by ${signal}`));
@@ -99,7 +101,7 @@ export class PythonProcess {
   /** Ends the request at a place; without `reusable` the process gets a new connection when it accepts one. */
   leave(place: Place, reusable: boolean): void {
     place.isBusy = false;
-    place.write = null;
+    place.write = place.look = null;
     if (reusable && place.connection?.isOpen) place.since = null;
     else void this.#connect(place);
     if (this.phase === "retiring" && this.isIdle) void this.stop();
