@@ -133,7 +133,7 @@ class WsgiExchange {
       void this.#send(way);
       const first = await this.#next();
       if (first.type === "X") throw this.#thrown(first);
-      const [status, headers] = JSON.parse(new TextDecoder().decode(first.data)) as [Status, HeaderList];
+      const [status, headers] = JSON.parse(DECODER.decode(first.data)) as [Status, HeaderList];
       this.#startResponse(status, headers.filter(([name]) => typeof name !== "string" || !isHopByHop(name)));
       return this.#whole() ?? this.#streamed();
     } catch (error) {
@@ -213,7 +213,7 @@ class WsgiExchange {
   #thrown(frame: Frame): Error {
     const end = this.#connection.peek();
     this.#leave(end?.type === "E");
-    return new PythonError(JSON.parse(new TextDecoder().decode(frame.data)) as { reason: string; stack: string });
+    return new PythonError(JSON.parse(DECODER.decode(frame.data)) as { reason: string; stack: string });
   }
 
   #gone(error: Gone): Body {
@@ -232,6 +232,8 @@ class WsgiExchange {
     this.#place.process.leave(this.#place, reusable);
   }
 }
+
+const DECODER = new TextDecoder();
 
 class Gone extends Error {
   constructor({ process: { pid } }: Place) {

@@ -73,7 +73,7 @@ export class PythonProcess {
     this.#socket = join(options.folder, `${++count}.sock`);
     const { app, path, cwd, threads, multiprocess } = options;
     const told = JSON.stringify({ app, path: [...path, cwd], threads, multiprocess, socket: this.#socket });
-    const child = this.#child = spawn(options.python, [options.script, told], { cwd, env: { ...options.env, PYTHONUNBUFFERED: "1" }, stdio: "pipe" });
+    const child = this.#child = spawn(options.python, [options.script, told], { cwd, env: options.env, stdio: "pipe" });
     this.pid = child.pid;
     child.stdin!.on("error", () => {}); // It has ended, which is told.
     this.places = Array.from({ length: threads }, () => ({ process: this, connection: null, request: "", write: null, look: null, since: null, isBusy: false }));
@@ -82,7 +82,13 @@ export class PythonProcess {
       child.on("exit", (code, signal) => resolve(signal === null ? `with code ${code}` : `by ${signal}`));
     });
     eachText(child.stderr!, (text) => options.onText(text, this));
-    const answer = new Promise<Answer>((resolve) => eachText(child.stdout!, (line) => resolve(JSON.parse(line) as Answer)));
+    const answer = new Promise<Answer>((resolve) => eachText(child.stdout!, (text) => {
+      // What Python runs before the script, such as sitecustomize, may have something to say too.
+      for (const line of text.split("\n")) {
+        if (line.startsWith('{"type": ')) resolve(JSON.parse(line) as Answer);
+        else options.onText(line, this);
+      }
+    }));
     this.ready = this.#boot(answer);
     void this.ended.then(() => this.#over());
   }
