@@ -245,12 +245,17 @@ test("a Python process that dies is replaced: 502 for its request, and the next 
 });
 
 test("--max-requests replaces Python processes, not the worker, and loses nothing", async () => {
-  await served("plain", { "plain.py": PLAIN }, ["--max-requests", "20"], async ({ server, port }) => {
+  await served("plain", { "plain.py": PLAIN }, ["--max-requests", "20"], async ({ server, port, url }) => {
     const [worker] = server.workers();
-    const report = await load({ to: { port }, clients: 4, requests: 150, target: "/pid" });
+    const first = curl(`${url}/pid`);
+    let enough = false;
+    const under = load({ to: { port }, clients: 4, requests: 100_000, target: "/pid", more: () => !enough });
+    await server.logged(new RegExp(`Autorestarting Python process \\(pid: ${first}\\) after 20 requests`));
+    await server.until(() => !isAlive(Number(first)), "the process to be replaced");
+    enough = true;
+    const report = await under;
     assert.equal(report.failed, 0, JSON.stringify(report.failures));
     assert.ok(Object.keys(report.bodies).length >= 2, JSON.stringify(report.bodies));
-    await server.logged(/Autorestarting Python process \(pid: \d+\) after 20 requests/);
     assert.deepEqual(server.workers(), [worker]);
   });
 });
