@@ -192,7 +192,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     const { controlSocket, chdir, controlSocketMode } = settings;
     try {
       const { openControlSocket } = await import("../control_socket.ts");
-      const path = controlSocket === null ? ownControlPath() : `${resolve(chdir, controlSocket)}${suffix}`;
+      const path = controlSocket === null ? await ownControlPath() : `${resolve(chdir, controlSocket)}${suffix}`;
       if (path === before?.path) return before;
       const opened = await openControlSocket(path, controlSocketMode, controls);
       before?.close();
