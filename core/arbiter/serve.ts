@@ -14,6 +14,7 @@ import type { Served } from "./listener.ts";
 import { ConcurrencyLimit } from "./limit_concurrency.ts";
 import { watchLoop } from "./loop_lag.ts";
 import type { Breakage, Place, ToWorker } from "./message.ts";
+import { Notes } from "./notes.ts";
 import type { LogTarget, Signal, WorkerSystem } from "./process.ts";
 import { requestLog as openRequestLog } from "./request_log.ts";
 import { WORKER_SIGNALS } from "./signals.ts";
@@ -64,7 +65,9 @@ interface Open {
 
 function run(system: WorkerSystem, start: Start): Running {
   const { settings } = start;
-  const { log, errors, access, setLevel } = openLogs(system, start);
+  const { log: plainLog, errors, access, setLevel } = openLogs(system, start);
+  const notes = settings.adminBind === null ? null : new Notes(system);
+  const log = notes === null ? plainLog : notes.hear(plainLog);
   const isSync = settings.workerClass === "sync";
   const limit = isSync ? 1 : settings.workerConnections;
   const traffic: Traffic = {
@@ -206,6 +209,7 @@ function run(system: WorkerSystem, start: Start): Running {
 
   async function exit(code: number): Promise<void> {
     if (hooks) await hooks.workerExit();
+    notes?.tell();
     if (metrics) system.send({ type: "measured", report: metrics.report() });
     errors.close();
     access?.close();
@@ -273,7 +277,8 @@ function run(system: WorkerSystem, start: Start): Running {
     const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, register, metrics, requestHooks: hooks?.requests ?? null, multiprocess: start.multiprocess };
     const made = createHandler(application!, handling);
     const attended = inFlight.attend(tally === null ? made.handler : tallied(made.handler, tally));
-    const handler = concurrency === null ? attended : concurrency.guard(attended, traffic, door);
+    const guarded = concurrency === null ? attended : concurrency.guard(attended, traffic, door);
+    const handler = notes === null ? guarded : notes.watch(guarded);
     const options = { ...made, handler, onError: refuse, keepAlive: settings.keepAlive };
     const served = descriptor === null
       ? await system.bind(place.address, { ...options, backlog: settings.backlog })

@@ -8,6 +8,7 @@ import { type HookSource, NO_HOOKS } from "./hooks.ts";
 import { isGlob } from "../arbiter/glob.ts";
 import { parseTrusted } from "../arbiter/networks.ts";
 import { parseWarmup } from "../arbiter/warmup.ts";
+import { adminProblems } from "./admin.ts";
 import type { Problem } from "./problem.ts";
 import { type Entry, resolve, type Resolved } from "./resolve.ts";
 import type { SettingName, Settings } from "./table.ts";
@@ -76,6 +77,7 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
   }
   problems.push(...trustProblems(settings.forwardedAllowIps, resolved.sources.forwardedAllowIps));
   problems.push(...warmupProblems(settings.warmup, resolved.sources.warmup));
+  problems.push(...adminProblems(settings, resolved.sources));
   problems.push(...nameProblems(settings.forwarderHeaders, resolved.sources.forwarderHeaders));
   problems.push(...headerProblems(settings.secureSchemeHeaders, resolved.sources.secureSchemeHeaders));
   if (settings.rootPath !== null && !/^(?:\/[^/?#]+)+$/.test(settings.rootPath)) problems.push(noMount(settings.rootPath, resolved.sources.rootPath));

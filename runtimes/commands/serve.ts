@@ -18,6 +18,7 @@ import { helpText, printConfig, versionText } from "../../core/settings/usage.ts
 import { mostWorkers, workerCount } from "../../core/settings/resolve.ts";
 import { VERSION } from "../../core/version.ts";
 import { cpuCount } from "../cpus.ts";
+import { AdminPages } from "../admin_pages.ts";
 import { ownControlPath } from "../control_path.ts";
 import type { ControlSocket } from "../control_socket.ts";
 import { inside, insideObjections } from "../inside.ts";
@@ -110,10 +111,15 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   let write = logTo(settings);
   // What keeps a daemon from serving is told twice: nobody sees its log yet.
   const told = starter && createLogger({ level: "error", format: "text", pid: process.pid, write: (line) => starter.complain(`${line}\n`) });
-  const log: Log = (...record) => {
+  const admin = new AdminPages(inheritance, (...record) => {
     write(...record);
     told?.(...record);
-  };
+  });
+  const { log } = admin;
+  if (!(await admin.open(settings))) {
+    file.close();
+    return 1;
+  }
   let control = null as ControlSocket | null;
   let isOver = false;
   log("debug", "configuration", { detail: printConfig(settings).trimEnd() });
@@ -134,18 +140,23 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     owner: identityOf,
     reopenLogs,
     onServing,
-    onControls: (controls) => void openControl(controls),
+    onControls: (controls) => {
+      void openControl(controls);
+      admin.serve(controls);
+    },
+    onNoted: (...noted) => admin.noted(...noted),
     setLogLevel: (to) => {
       level = to;
       write = logTo(settings);
     },
     oomKills,
-    upgrade: upgradeIn({ inheritance, env: options.env, cwd: options.cwd, promoted }),
+    upgrade: admin.inherited(upgradeIn({ inheritance, env: options.env, cwd: options.cwd, promoted, started: (serves) => admin.succeed(serves) })),
     onFailed: (reason) => starter?.complain(`\nError: ${reason}\n`),
     notes: runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? [NO_USR1] : [],
   });
   isOver = true;
   control?.close();
+  await admin.close();
   file.close();
   pidfile?.remove();
   return code;
@@ -186,6 +197,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   function onServing(now: Settings): void {
     starter?.serving();
     inheritance?.closeRest();
+    admin.follow(now);
     if (now === loaded.settings) return;
     level = null;
     movePidfile(now);
@@ -275,7 +287,8 @@ function pidfilePath({ pidfile, chdir }: Settings, suffix: string): string | nul
 
 /** What a worker of these settings finds around it; `variables` are those of env-file. */
 function surroundings({ env }: LoadOptions, settings: Settings, slot: number, variables: Loaded["variables"]): Surroundings {
-  const all = Object.entries({ ...env, ...variables, ...settings.env, TSGI_WORKER_ID: String(slot) });
+  const { TSGI_ADMIN_TOKEN: _, ...own } = env; // Not for applications.
+  const all = Object.entries({ ...own, ...variables, ...settings.env, TSGI_WORKER_ID: String(slot) });
   const identity = identityOf(settings);
   return {
     env: Object.fromEntries(all.filter((pair): pair is [string, string] => pair[1] !== undefined)),
