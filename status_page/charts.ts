@@ -3,7 +3,8 @@ import uPlot from "uplot";
 import type { Point } from "../core/admin/history.ts";
 import { bytes, count, duration } from "./dom.ts";
 
-const SPAN = 300;
+/** Seconds that a chart shows at the most, and at the least. */
+const [SPAN, SHORTEST] = [300, 60];
 /** Lines beyond that are a thicket: the table has all workers. */
 const MOST_LINES = 8;
 
@@ -120,12 +121,13 @@ class Chart {
       ...this.#size(),
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
+      padding: [10, 12, 0, 0],
       scales: {
-        x: { range: (_chart, _min, max) => [max - SPAN, max] },
+        x: { range: (_chart, min, max) => [max - Math.min(SPAN, Math.max(SHORTEST, max - min)), max] },
         y: { range: (_chart, _min, max) => [0, Math.max(least, (max ?? 0) * 1.15)] },
       },
       axes: [
-        { ...axis, space: 70, values: (_chart, times) => times.map((time) => new Date(time * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false })), incrs: [60, 120, 300] },
+        { ...axis, size: 26, gap: 6, space: 70, values: (_chart, times) => times.map((time) => new Date(time * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", ...(isFine(times) ? { second: "2-digit" } : {}), hour12: false })), incrs: [15, 30, 60, 120, 300] },
         { ...axis, size: 64, space: 34, values: (_chart, values) => values.map((value) => text(value)) },
       ],
       series: [
@@ -172,6 +174,10 @@ class Chart {
     const { width, height } = this.#size();
     if (this.#chart !== null && this.#plot.clientWidth > 0 && (this.#chart.width !== width || this.#chart.height !== height)) this.#chart.setSize({ width, height });
   }
+}
+
+function isFine(times: readonly number[]): boolean {
+  return times.some((time) => time % 60 !== 0);
 }
 
 function bySlot(points: readonly Point[], values: (point: Point) => readonly (number | null)[]): Line[] {

@@ -28,6 +28,7 @@ export class Connection {
 
   open(): void {
     this.#reading?.abort();
+    if (this.#token === null && "token" in document.documentElement.dataset) return this.#listener.refused(false);
     this.#reading = new AbortController();
     void this.#follow(this.#reading.signal);
   }

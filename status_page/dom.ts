@@ -40,5 +40,5 @@ export function duration(seconds: number | null): string {
 export function bytes(value: number | null): string {
   if (value === null) return "–";
   const mebibytes = value / 2 ** 20;
-  return mebibytes >= 1024 ? `${(mebibytes / 1024).toFixed(2)} GiB` : `${mebibytes.toFixed(mebibytes < 10 ? 1 : 0)} MiB`;
+  return mebibytes >= 1024 ? `${(mebibytes / 1024).toFixed(2)} GiB` : `${mebibytes.toFixed(mebibytes > 0 && mebibytes < 10 ? 1 : 0)} MiB`;
 }

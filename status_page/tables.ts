@@ -18,7 +18,7 @@ const COLUMNS: readonly Column[] = [
   { title: "p99", isNumber: true, text: (w) => duration(w.p99) },
   { title: "Loop lag", isNumber: true, text: (w) => duration(w.lag) },
   { title: "RSS", isNumber: true, text: (w) => bytes(w.rss) },
-  { title: "In flight", isNumber: true, text: (w) => count(w.inFlight) },
+  { title: "In flight", text: (w) => count(w.inFlight) },
 ];
 
 export function showTables(view: View): void {

@@ -33,7 +33,7 @@ interface Route {
 }
 
 const ROUTES: Readonly<Record<string, Route>> = {
-  "/": { method: "GET", isOpen: true, answer: () => page() },
+  "/": { method: "GET", isOpen: true, answer: page },
   "/livez": { method: "GET", isOpen: true, answer: () => text(200, "alive") },
   "/readyz": { method: "GET", isOpen: true, answer: ready },
   "/metrics": { method: "GET", answer: metrics },
@@ -66,8 +66,10 @@ export async function answerAdmin(request: Request, options: AdminOptions): Prom
   return await answer(options, request);
 }
 
-function page(): Response {
-  return new Response(PAGE, { headers: { ...HEADERS, "content-type": "text/html; charset=utf-8", "content-security-policy": PAGE_POLICY } });
+/** It asks for the token if there is one, before it asks for figures. */
+function page({ controls }: AdminOptions): Response {
+  const html = controls.settings().adminToken === null ? PAGE : PAGE.replace("<html ", "<html data-token ");
+  return new Response(html, { headers: { ...HEADERS, "content-type": "text/html; charset=utf-8", "content-security-policy": PAGE_POLICY } });
 }
 
 function ready({ controls }: AdminOptions): Response {
