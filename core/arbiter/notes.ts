@@ -25,9 +25,10 @@ const PERIOD = 500;
 const MOST = 20;
 const LONGEST = 500;
 
-/** A log record as a note. */
+/** A log record as a note. Of what follows in lines of its own, the first says why; the rest is in the log. */
 export function noteOf(level: Level, event: EventName, fields: Fields): Note {
-  const text = (MESSAGES[event] as (fields: Fields) => string)(fields);
+  const [why = ""] = typeof fields.detail === "string" ? fields.detail.trim().split("\n") : [];
+  const text = (MESSAGES[event] as (fields: Fields) => string)(fields) + (why === "" ? "" : `: ${why}`);
   return { time: Date.now() / 1000, level, event, text: escape(cut(text, LONGEST), "text") };
 }
 
@@ -40,7 +41,7 @@ export class Notes {
   readonly #send: WorkerSystem["send"];
   #notes: Note[] = [];
   #lost = 0;
-  /** The URLs of requests whose failure the log has told: their 500 is no news. */
+  /** The requests whose failure the log has told, as `GET /path`: their 500 is no news. */
   readonly #told = new Set<string>();
 
   constructor(system: Pick<WorkerSystem, "every" | "send">) {
@@ -53,7 +54,8 @@ export class Notes {
     return (level, event, fields = {}) => {
       log(level, event, fields);
       if (!isLoud(level)) return;
-      if (event === "request-error" && this.#told.size < MOST) this.#told.add(String(fields.path));
+      const failed = failedRequest(event, fields);
+      if (failed !== null && this.#told.size < MOST) this.#told.add(failed);
       this.#add(noteOf(level, event, fields));
     };
   }
@@ -78,12 +80,19 @@ export class Notes {
   }
 
   #look(request: Request, { status }: Response): void {
-    if (status < 500 || this.#told.has(request.url)) return;
-    this.#add({ time: Date.now() / 1000, level: "error", event: "answered-5xx", text: `${requestLine(request)} was answered with ${status}` });
+    if (status < 500) return;
+    const line = requestLine(request);
+    if (!this.#told.has(line)) this.#add({ time: Date.now() / 1000, level: "error", event: "answered-5xx", text: `${line} was answered with ${status}` });
   }
 
   #add(note: Note): void {
     if (this.#notes.length < MOST) this.#notes.push(note);
     else this.#lost++;
   }
+}
+
+/** What request a record says has failed: a Fetch handler's has fields, a TSGI application's is the first line of what the gateway writes. */
+function failedRequest(event: EventName, fields: Fields): string | null {
+  if (event === "request-error") return requestLine({ method: String(fields.method), url: String(fields.path) });
+  return event === "application" ? /^Error handling request (\S+ \S+)/.exec(String(fields.text))?.[1] ?? null : null;
 }

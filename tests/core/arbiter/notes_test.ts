@@ -18,29 +18,31 @@ test("Notes tells what is loud, and hands every record on", () => {
   const { notes, log, sent, logged } = noting();
   log("info", "booting", { pid: 1 });
   log("warning", "slow-request", { request: "GET /x", seconds: 2, over: true });
-  log("critical", "application", { text: "a\nb\u2028" });
+  log("critical", "application", { text: "a\nb\u2028", detail: "  why\nand where" });
   notes.tell();
   notes.tell();
   assert.equal(logged.length, 3);
   assert.equal(sent.length, 1);
   assert.deepEqual(sent[0]!.notes.map(({ level, event, text }) => [level, event, text]), [
     ["warning", "slow-request", "Slow request: GET /x took 2 s"],
-    ["critical", "application", "a\\x0ab\\u2028"],
+    ["critical", "application", "a\\x0ab\\u2028: why"],
   ]);
 });
 
 test("Notes names the requests that are answered with 5xx, once if the log has told of them", async () => {
   const { notes, log, sent } = noting();
   const handler = notes.watch(async (request) => {
+    if (request.url.endsWith("/tsgi")) log("error", "application", { text: "Error handling request GET /tsgi", detail: "Error: boom\n at x" });
     if (request.url.endsWith("/throw")) log("error", "request-error", { method: "GET", path: request.url, reason: "boom" });
     return new Response("", { status: request.url.endsWith("/fine") ? 200 : 503 });
   });
   const sync = notes.watch(() => new Response("", { status: 500 }));
-  await Promise.all([handler(get("http://h/fine"), null), handler(get("http://h/throw"), null), handler(get("http://h/busy?id=1"), null)]);
+  await Promise.all([handler(get("http://h/fine"), null), handler(get("http://h/throw"), null), handler(get("http://h/tsgi"), null), handler(get("http://h/busy?id=1"), null)]);
   sync(get("http://h/sync"), null);
   await Promise.resolve();
   notes.tell();
   assert.deepEqual(sent[0]!.notes.map((n) => n.text).sort(), [
+    "Error handling request GET /tsgi: Error: boom",
     "Error handling request GET http://h/throw: boom",
     "GET /busy?id=1 was answered with 503",
     "GET /sync was answered with 500",
