@@ -1,6 +1,7 @@
 /** What `/events` sends to everybody who looks, as server-sent events: how things were, how they are each second, and what happens. */
 import type { Controls } from "../control/controls.ts";
 import { History } from "./history.ts";
+import type { Stats } from "../metrics/stats.ts";
 import type { Journal } from "./journal.ts";
 import { type Start, type View, viewOf } from "./view.ts";
 
@@ -17,12 +18,13 @@ export class Feed {
   readonly #journal: Journal;
   readonly #history = new History();
   readonly #sinks = new Set<Sink>();
+  #stats: Stats;
   readonly #stop: () => void;
 
   constructor(controls: Controls, journal: Journal, system: { every(period: number, run: () => void): { stop(): void } }) {
     this.#controls = controls;
     this.#journal = journal;
-    this.#look();
+    this.#stats = this.#look();
     const timer = system.every(PERIOD, () => this.#tick());
     const unfollow = journal.follow((entry) => this.#send("entry", entry));
     this.#stop = () => {
@@ -57,16 +59,18 @@ export class Feed {
   }
 
   #tick(): void {
-    this.#look();
+    this.#stats = this.#look();
     if (this.#sinks.size > 0) this.#send("view", this.#view());
   }
 
-  #look(): void {
-    this.#history.note(this.#controls.stats());
+  #look(): Stats {
+    const stats = this.#controls.stats();
+    this.#history.note(stats);
+    return stats;
   }
 
   #view(): View {
-    return viewOf(this.#controls.stats(), this.#history.points.at(-1)!, this.#controls);
+    return viewOf(this.#stats, this.#history.points.at(-1)!, this.#controls);
   }
 
   #send(name: string, data: unknown): void {

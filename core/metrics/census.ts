@@ -23,6 +23,15 @@ export interface Metered {
   meter(): Uint8Array | null;
 }
 
+/** Where there are very many connections, the kernel's list of them takes long to read: it is read for at most one part in so many of the time. */
+const SHARE = 50;
+
+/** The kernel's list of sockets, as last read. */
+interface Table {
+  readonly text: string | null;
+  readonly freshUntil: number;
+}
+
 export interface CensusOptions {
   readonly system: Pick<ArbiterSystem, "pid" | "now" | "socketTable">;
   readonly version: string;
@@ -40,6 +49,7 @@ export class Census {
   /** Of those that have ended. */
   #past: RequestStats = readMeter(null);
   #isMetered = false;
+  readonly #tables = new Map<"tcp" | "unix", Table>();
 
   constructor(options: CensusOptions) {
     this.#options = options;
@@ -94,12 +104,22 @@ export class Census {
   }
 
   #listeners(held: readonly Held[]): ListenerStats[] {
-    const tables = { tcp: null as string | null, unix: null as string | null };
     return held.map(({ address }) => {
       const kind = address.kind === "tcp" ? "tcp" : "unix";
-      const table = (tables[kind] ??= this.#options.system.socketTable(kind));
+      const table = this.#table(kind);
       return { address: addressText(address), queue: table === null ? null : queueOf(address, table) };
     });
+  }
+
+  #table(kind: "tcp" | "unix"): string | null {
+    const { system } = this.#options;
+    const known = this.#tables.get(kind);
+    const from = system.now();
+    if (known !== undefined && from < known.freshUntil) return known.text;
+    const text = system.socketTable(kind);
+    const now = system.now();
+    this.#tables.set(kind, { text, freshUntil: now + (now - from) * SHARE });
+    return text;
   }
 }
 
