@@ -281,7 +281,7 @@ test("an upgrade hands the admin listener on, and back, and nobody who asks is r
 
     second = await upgrade(server.pid, server.log.length);
     process.kill(server.pid, "SIGTERM");
-    await server.ended;
+    await until(async () => !isAlive(server.pid), "the old arbiter's end");
     try {
       assert.equal(await pid(), second);
       assert.equal(await status(`${admin}/readyz`), "200 ready");
