@@ -10,12 +10,15 @@ import { showTiles } from "./tiles.ts";
 const MOST_ENTRIES = 100;
 /** Milliseconds without news after which the page says that what it shows is old. */
 const STALE = 5000;
+/** And how long it shows what went well. */
+const SAID = 15_000;
 
 const connection = new Connection({ start, view, entry, refused, lost });
 const charts = new Charts(element("charts"));
 let last: View | null = null;
 let heard = 0;
 let isBusy = false;
+let forget = 0;
 
 element("login").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -54,7 +57,7 @@ function view(now: View): void {
   if (now.unready === null) state("good", now.reloading ? "Ready, reloading" : "Ready");
   else state(now.phase === "serving" ? "warn" : "bad", `Not ready: ${now.unready}`);
   if (last !== null && last.unready !== now.unready) say(now.unready === null ? "The server is ready" : `The server is not ready: ${now.unready}`);
-  else if (last !== null && last.generation !== now.generation) say(`Generation ${now.generation} serves`, "good");
+  else if (last !== null && last.generation !== now.generation) say(`Reloaded: generation ${now.generation} serves`, "good");
   element("actions").hidden = !now.mayAct;
   show("target", String(now.target));
   show("target-noun", now.target === 1 ? "worker" : "workers");
@@ -127,6 +130,8 @@ function busy(is: boolean): void {
 
 function say(text: string, tone = ""): void {
   const place = element("said");
+  clearTimeout(forget);
+  if (tone === "good") forget = window.setTimeout(() => say(""), SAID);
   place.textContent = text;
   if (tone === "") delete place.dataset.tone;
   else place.dataset.tone = tone;
