@@ -8,7 +8,7 @@ import process from "node:process";
 import { test } from "node:test";
 import type { Stats } from "../../core/metrics/stats.ts";
 import { load } from "./load.ts";
-import { curl, hello, isAlive, program, type Server, withFolder, withServer } from "./server.ts";
+import { curl, hello, isAlive, program, root, runtime, type Server, withFolder, withServer } from "./server.ts";
 
 const TOKEN = "correct-horse-battery";
 const ADMIN = ["--admin-bind", "127.0.0.1:0"];
@@ -323,6 +323,14 @@ function probe(url: string, keepAlive: boolean): { end(): Promise<{ readonly ans
     },
   };
 }
+
+test("without FFI the admin pages are served all the same", { skip: runtime === "bun" && "Bun has no permissions to take away" }, async () => {
+  const command = [process.execPath, "run", "-A", "--deny-ffi", join(root, "mod.ts")];
+  await withServer({ command, args: ["-b", "127.0.0.1:0", ...ADMIN, hello] }, async (server) => {
+    const admin = await adminUrl(server);
+    await until(async () => (await status(`${admin}/readyz`)) === "200 ready", "readiness");
+  });
+});
 
 /** Several answers in a row. */
 async function steadily(ask: () => Promise<number>, wanted: number): Promise<boolean> {
