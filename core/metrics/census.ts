@@ -2,7 +2,7 @@
 import { addressText, type Held } from "../arbiter/listener.ts";
 import type { Arbiter } from "../arbiter/step/state.ts";
 import type { Log } from "../logging/record.ts";
-import type { ArbiterSystem } from "../arbiter/process.ts";
+import type { ArbiterSystem, Millis } from "../arbiter/process.ts";
 import { Aggregate } from "./aggregate.ts";
 import { Ledger } from "./ledger.ts";
 import { addRequests, METER_SIZE, readMeter, type RequestStats } from "./meter.ts";
@@ -25,6 +25,8 @@ export interface Metered {
 
 /** Where there are very many connections, the kernel's list of them takes long to read: it is read for at most one part in so many of the time. */
 const SHARE = 50;
+/** What takes no longer is done whenever somebody asks. */
+const QUICK: Millis = 5;
 
 /** The kernel's list of sockets, as last read. */
 interface Table {
@@ -118,7 +120,8 @@ export class Census {
     if (known !== undefined && from < known.freshUntil) return known.text;
     const text = system.socketTable(kind);
     const now = system.now();
-    this.#tables.set(kind, { text, freshUntil: now + (now - from) * SHARE });
+    const took = now - from;
+    this.#tables.set(kind, { text, freshUntil: took > QUICK ? now + took * SHARE : now });
     return text;
   }
 }
