@@ -65,9 +65,9 @@ export class Admin {
   }
 
   /** Answers from now on: where another arbiter is to be replaced, once `follow` says that this one serves. */
-  async serve(controls: Controls): Promise<void> {
+  serve(controls: Controls): void {
     this.#controls = controls;
-    if (this.#context.inheritance === null) await this.#start().catch((error) => this.#failed(error));
+    if (this.#context.inheritance === null) this.#next(() => this.#start());
   }
 
   /** Answers at once, since workers serve already. */
@@ -78,7 +78,7 @@ export class Admin {
 
   /** A generation serves with `settings`. */
   follow(settings: Settings): void {
-    this.#moving = this.#moving.then(() => this.#follow(settings)).catch((error) => this.#failed(error));
+    this.#next(() => this.#follow(settings));
   }
 
   /** What a new arbiter is to inherit. */
@@ -117,6 +117,11 @@ export class Admin {
     this.#watch?.stop();
   }
 
+  /** One thing after another: a reload may hold before the listener stands. */
+  #next(run: () => Promise<void>): void {
+    this.#moving = this.#moving.then(run).catch((error) => this.#failed(error));
+  }
+
   #leave(): void {
     this.#isLeft = true;
     this.#served?.pause();
@@ -127,7 +132,7 @@ export class Admin {
     if (this.#held === null || this.#controls === null) return;
     const { log } = this.#context;
     const { address } = this.#held;
-    this.#feed ??= new Feed(this.#controls, this.journal, { every });
+    this.#feed ??= new Feed(this.#controls, this.journal, { every: (period, run) => every(period, () => this.#guard(run)) });
     const serving = servingOf({ controls: this.#controls, feed: this.#feed, address, rawUrls: runtime.rawUrls }, () => this.#isLeft);
     const descriptor = this.#held.descriptor(0);
     if (descriptor === null) {
@@ -143,6 +148,15 @@ export class Admin {
       }
     }
     log("info", "admin-listening", { address: addressText(address) });
+  }
+
+  /** Whatever is wrong here, the arbiter lives on. */
+  #guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   #failed(error: unknown): void {

@@ -35,7 +35,7 @@ export class AdminPages {
 
   serve(controls: Controls): void {
     this.#controls = controls;
-    void this.#admin?.serve(controls);
+    this.#admin?.serve(controls);
   }
 
   /** A generation serves with `settings`. */

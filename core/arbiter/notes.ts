@@ -28,8 +28,17 @@ const LONGEST = 500;
 /** A log record as a note. Of what follows in lines of its own, the first says why; the rest is in the log. */
 export function noteOf(level: Level, event: EventName, fields: Fields): Note {
   const [why = ""] = typeof fields.detail === "string" ? fields.detail.trim().split("\n") : [];
-  const text = (MESSAGES[event] as (fields: Fields) => string)(fields) + (why === "" ? "" : `: ${why}`);
+  const text = sentence(event, fields) + (why === "" ? "" : `: ${why}`);
   return { time: Date.now() / 1000, level, event, text: escape(cut(text, LONGEST), "text") };
+}
+
+/** As in format.ts: a strange value must not stop whoever logs it. */
+function sentence(event: EventName, fields: Fields): string {
+  try {
+    return (MESSAGES[event] as (fields: Fields) => string)(fields);
+  } catch {
+    return event;
+  }
 }
 
 /** Whether a record is for the eyes of everybody. */
