@@ -12,7 +12,7 @@ test("resolve() of nothing gives gunicorn's defaults", () => {
     config: null, app: null, bind: [{ kind: "tcp", host: "127.0.0.1", port: 8000 }], backlog: 2048, reusePort: false, workers: 1,
     workerClass: "async", workerConnections: 1000, maxRequests: 0,
     maxRequestsJitter: 0, maxRss: 0, maxLifetime: 0, timeout: 30, bootTimeout: 60, gracefulTimeout: 30, shutdownDelay: 0, keepAlive: 2, runtime: "deno",
-    interface: "auto", lint: false, reload: false, reloadEngine: "auto", reloadExtraFile: [], chdir: "/srv", env: {}, envFile: null, pidfile: null, controlSocket: null, controlSocketMode: 0o600, controlSocketDisable: false, daemon: false,
+    interface: "auto", lint: false, reload: false, reloadEngine: "auto", reloadExtraFile: [], chdir: "/srv", env: {}, envFile: null, pidfile: null, controlSocket: null, controlSocketMode: 0o600, controlSocketDisable: false, adminBind: null, adminToken: null, daemon: false,
     enableStdioInheritance: false, user: null, group: null, initgroups: false, umask: 0, serverHeader: false, captureOutput: false,
     forwardedAllowIps: ["127.0.0.1", "::1"], headerMap: "drop", rootPath: null, accessLogfile: null,
     accessLogformat: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"', errorLogfile: "-", logLevel: "info", logFormat: "text",
