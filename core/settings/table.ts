@@ -361,8 +361,10 @@ export const TABLE = {
     doc: "Gives workers that run as user all groups this user is a member of; without it they have only the one.",
   },
   umask: {
-    kind: "mask", default: 0, section: "mechanics", short: "m", applies: "restart",
-    doc: "Bits that a new unix socket's mode 0777 goes without: with 0 everybody on the machine may connect, with 007 only its user and group.",
+    kind: "mask", default: 0o117, section: "mechanics", short: "m", applies: "restart",
+    doc:
+      "Bits that a new unix socket's mode 0777 goes without: 0117 leaves 0660, so that its user and group may connect. With 0 everybody on the machine may, " +
+      "which is gunicorn's default.",
   },
   serverHeader: {
     kind: "boolean", default: false, section: "mechanics", applies: "reload",

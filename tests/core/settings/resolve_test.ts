@@ -13,7 +13,7 @@ test("resolve() of nothing gives gunicorn's defaults", () => {
     workerClass: "async", workerConnections: 1000, maxRequests: 0,
     maxRequestsJitter: 0, maxRss: 0, maxLifetime: 0, timeout: 30, bootTimeout: 60, gracefulTimeout: 30, shutdownDelay: 0, keepAlive: 2, runtime: "deno",
     interface: "auto", lint: false, reload: false, reloadEngine: "auto", reloadExtraFile: [], chdir: "/srv", env: {}, envFile: null, pidfile: null, controlSocket: null, controlSocketMode: 0o600, controlSocketDisable: false, adminBind: null, adminToken: null, daemon: false,
-    enableStdioInheritance: false, user: null, group: null, initgroups: false, umask: 0, serverHeader: false, captureOutput: false,
+    enableStdioInheritance: false, user: null, group: null, initgroups: false, umask: 0o117, serverHeader: false, captureOutput: false,
     forwardedAllowIps: ["127.0.0.1", "::1"], headerMap: "drop", rootPath: null, accessLogfile: null,
     accessLogformat: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"', errorLogfile: "-", logLevel: "info", logFormat: "text",
     name: null, requestTimeout: 0, slowRequest: 0, loopLag: 0, limitConcurrency: 0, watchdog: true, metrics: true, threads: 1, threadTimeout: 0,
