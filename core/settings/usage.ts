@@ -69,7 +69,7 @@ export function flagText(name: Name): string {
   return row.kind === "command" || row.kind === "boolean" ? names : `${names} ${metavarOf(row)}`;
 }
 
-const LAST = "Every setting can also be given as a variable (TSGI_WORKERS for --workers) and in tsgi.config.ts; flags win. See SETTINGS.md.";
+const LAST = "Every setting can also be given as a variable (TSGI_WORKERS for --workers) and in tsgi.config.ts; flags win.";
 const WIDTH = 100;
 const INDENT = 28;
 const HIDDEN = "[hidden]";
