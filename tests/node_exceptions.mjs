@@ -3,7 +3,7 @@ export const EXCEPTIONS = [
   {
     reason: "Node calls no C library",
     files: [
-      ...["libc", "descriptor_channel", "shared_memory", "parent", "inheritance"].map((name) => `tests/contract/${name}_test.ts`),
+      ...["libc", "descriptor_channel", "shared_memory", "parent", "inheritance", "syslog"].map((name) => `tests/contract/${name}_test.ts`),
       "tests/e2e/upgrade_test.ts", // USR2 is refused with that reason: the sockets go to the new arbiter over a channel.
     ],
     tests: [
@@ -12,6 +12,11 @@ export const EXCEPTIONS = [
       "hold() of fd://N takes a socket that somebody else bound, and says where", // Likewise; "a TCP server inherited from a parent" runs.
       "hold() of fd://N refuses what is no bound stream socket",
     ],
+  },
+  {
+    reason: "Threads share a worker's socket by the C library: --worker-class gthread is refused on Node, with that reason",
+    files: ["threads", "threads_life", "threads_faults", "threads_reload", "threads_figures", "blocked"].map((name) => `tests/e2e/${name}_test.ts`),
+    tests: [],
   },
   {
     reason: "Without the C library nobody shares memory: counts come with the beat, and what is in flight is not known",

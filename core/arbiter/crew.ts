@@ -216,6 +216,8 @@ export function runCrew(system: WorkerSystem, crew: CrewSystem, start: Start): R
         if (message.report !== undefined) metrics?.heard(one.ordinal, message.report);
         if (message.tally !== undefined) tallies.set(one.ordinal, message.tally);
         return;
+      case "noted":
+        return system.send(message);
       case "measured":
         return metrics?.heard(one.ordinal, message.report);
       case "listening":

@@ -17,6 +17,7 @@ import { ConcurrencyLimit } from "./limit_concurrency.ts";
 import { openLogs } from "./logs.ts";
 import { watchLoop } from "./loop_lag.ts";
 import type { Breakage, Place, ToWorker } from "./message.ts";
+import { Notes } from "./notes.ts";
 import type { Signal, ThreadPlace, WorkerSystem } from "./process.ts";
 import { requestLog as openRequestLog } from "./request_log.ts";
 import { WORKER_SIGNALS } from "./signals.ts";
@@ -88,7 +89,8 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   const { thread } = system;
   const shared = settings.watchdog || settings.metrics ? system.takeShared() : null;
   const { log: written, errors, access, setLevel } = openLogs(system, start, shared?.log ?? null);
-  const log = counted(written, (kind) => metrics?.meter.logged(kind));
+  const notes = settings.adminBind === null ? null : new Notes(system);
+  const log = counted(notes === null ? written : notes.hear(written), (kind) => metrics?.meter.logged(kind));
   const limit = workerClass.limit ?? settings.workerConnections;
   const shares = workerClass.sockets === "shared" || thread !== undefined;
   const own: Traffic = {
@@ -235,6 +237,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   async function exit(code: number): Promise<void> {
     if (hooks) await hooks.workerExit();
     await tracing?.close(Math.min(LAST_SPANS, settings.gracefulTimeout * 1000));
+    notes?.tell();
     if (metrics) system.send({ type: "measured", report: metrics.report() });
     access?.close();
     errors.close();
@@ -308,7 +311,8 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
     const made = classed(createHandler(application!, handling));
     const attended = inFlight.attend(tally === null ? made.handler : tallied(made.handler, tally));
     const guarded = concurrency === null ? attended : concurrency.guard(attended, thread ? { get inFlight() { return thread.gauges.totalInFlight(); } } : traffic, door);
-    const traced = tracing === null ? guarded : tracing.around(guarded, place.address);
+    const noted = notes === null ? guarded : notes.watch(guarded);
+    const traced = tracing === null ? noted : tracing.around(noted, place.address);
     const options = { ...made, handler: identified(traced, settings), onError: refuse, keepAlive: settings.keepAlive, backlog: settings.backlog };
     const served = descriptor === null
       ? await system.bind(place.address, options)

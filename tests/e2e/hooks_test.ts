@@ -341,7 +341,7 @@ test("tsgi refuses hooks that could not be called, all at once", async () => {
       "Error: Cannot use tsgi.config.ts: preFork: expected a function with 2 parameters (server, worker) or none, got one with 1",
       "Error: Cannot use tsgi.config.ts: onReload: expected a function with 1 parameter (server) or none, got 5",
       "Error: Cannot use tsgi.config.ts: postRequest: expected a function with 2 to 4 parameters (worker, request, environ, response) or none, got one with 5",
-      "Error: Cannot use tsgi.config.ts: sslContext: there is no such setting, see SETTINGS.md for those there are",
+      "Error: Cannot use tsgi.config.ts: sslContext: there is no such setting, see tsgi --help for those there are",
       "",
     ].join("\n"));
     const json = new Server({ args: ["app.ts", "-c", "x.json"], cwd: folder });
