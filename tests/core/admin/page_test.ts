@@ -9,12 +9,12 @@ import { PAGE } from "../../../core/admin/page.ts";
 
 const root = new URL("../../../", import.meta.url).pathname;
 
-test("core/admin/page.ts is what status_page/build.mjs makes of its sources", () => {
+test("core/admin/page.ts is what adapters/status_page/build.mjs makes of its sources", () => {
   const folder = mkdtempSync(join(tmpdir(), "tsgi-page-"));
   try {
     const made = join(folder, "page.ts");
-    execFileSync("node", [join(root, "status_page/build.mjs"), made]);
-    assert.ok(readFileSync(made, "utf8") === readFileSync(join(root, "core/admin/page.ts"), "utf8"), "it is stale: run node status_page/build.mjs");
+    execFileSync("node", [join(root, "adapters/status_page/build.mjs"), made]);
+    assert.ok(readFileSync(made, "utf8") === readFileSync(join(root, "core/admin/page.ts"), "utf8"), "it is stale: run node adapters/status_page/build.mjs");
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -1,6 +1,6 @@
 /** The four charts, drawn by uPlot: the last five minutes, a point a second. */
 import uPlot from "uplot";
-import type { Point } from "../core/admin/history.ts";
+import type { Point } from "../../core/admin/history.ts";
 import { bytes, count, duration } from "./dom.ts";
 
 /** Seconds that a chart shows at the most, and at the least. */

@@ -2,8 +2,8 @@
  * Talks to the arbiter. The token goes into a header, which EventSource cannot send, so that the events are read by hand. It is kept for
  * this tab and this origin alone.
  */
-import type { Entry } from "../core/admin/journal.ts";
-import type { Start, View } from "../core/admin/view.ts";
+import type { Entry } from "../../core/admin/journal.ts";
+import type { Start, View } from "../../core/admin/view.ts";
 
 export interface Listener {
   start(data: Start): void;

@@ -1,5 +1,5 @@
 /** The six figures at the top. */
-import type { View } from "../core/admin/view.ts";
+import type { View } from "../../core/admin/view.ts";
 import { bytes, count, duration, element, show } from "./dom.ts";
 
 interface Tile {

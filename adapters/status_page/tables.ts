@@ -1,5 +1,5 @@
 /** Workers by generation and one by one, and the listeners. Rows are changed, not made anew: a selection or a reader's place stays. */
-import type { View, WorkerView } from "../core/admin/view.ts";
+import type { View, WorkerView } from "../../core/admin/view.ts";
 import { ago, bytes, count, duration, element, show } from "./dom.ts";
 
 interface Column {

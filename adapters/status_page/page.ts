@@ -1,6 +1,6 @@
 /** The status page, in the browser: figures over `/events`, charts, and three buttons. */
-import type { Entry } from "../core/admin/journal.ts";
-import type { Start, View } from "../core/admin/view.ts";
+import type { Entry } from "../../core/admin/journal.ts";
+import type { Start, View } from "../../core/admin/view.ts";
 import { Charts } from "./charts.ts";
 import { ago, element, show } from "./dom.ts";
 import { Connection } from "./connection.ts";
