@@ -187,7 +187,7 @@ export function curl(...args: readonly string[]): string {
 function cleanEnv(): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) {
-    if (value !== undefined && !/^(?:TSGI_|npm_|PORT$|WEB_CONCURRENCY$)/.test(name)) env[name] = value;
+    if (value !== undefined && !/^(?:TSGI_|npm_|NODE$|PORT$|WEB_CONCURRENCY$)/.test(name)) env[name] = value;
   }
   return env;
 }
