@@ -25,6 +25,7 @@ export const EXCEPTIONS = [
       "tsgi tells statuses, durations, lag, memory, queues, and the application's own metrics",
       "tsgi has a stream in flight until it ends",
       "tsgi names the request that a murdered worker hung in, how long, and who waited with it",
+      "timeout names the request that blocked or waited in a sync worker; async answers who only waits",
     ],
   },
   {
