@@ -1,4 +1,4 @@
-/** gunicorn's settings that tsgi does not have and will not: who gives one is told why, and what to do instead. SETTINGS.md lists them. */
+/** gunicorn's settings that tsgi does not have: who gives one is told why, and what to do instead. SETTINGS.md lists them. */
 
 export interface Unsupported {
   /** gunicorn's names in a config file. */
@@ -11,6 +11,18 @@ export interface Unsupported {
 }
 
 export const UNSUPPORTED: readonly Unsupported[] = [
+  {
+    names: ["keyfile", "certfile", "cert_reqs", "ca_certs", "ciphers", "ssl_context", "http_protocols", "http2_cleartext"],
+    flags: ["--keyfile", "--certfile", "--cert-reqs", "--ca-certs", "--ciphers", "--http-protocols", "--http2-cleartext"],
+    because: "tsgi serves plain HTTP/1.1, and leaves TLS and HTTP/2 to the proxy in front of it",
+    instead: "have a proxy terminate TLS, such as the one that tsgi init nginx --tls writes",
+  },
+  {
+    names: ["limit_request_line", "limit_request_fields", "limit_request_field_size"],
+    flags: ["--limit-request-line", "--limit-request-fields", "--limit-request-field-size", "--limit-request-field_size"],
+    because: "the runtime's native server reads the head of a request, within limits of its own, and shows it when it is complete",
+    instead: "set the limits of the proxy in front, such as large_client_header_buffers of nginx",
+  },
   {
     names: ["preload_app"], flags: ["--preload"],
     because: "workers are not forked, so that nothing loaded before them would be shared",
