@@ -28,7 +28,8 @@ import { Turnstile } from "./turnstile.ts";
 import { wrapped } from "./wrapped.ts";
 import type { WorkerHooks } from "./worker_hooks.ts";
 import { builtInClass, readWorkerClass, threadCount, type WorkerClass } from "./worker_class.ts";
-import { step, worker, type WorkerEffect, type Wear, type WorkerEvent, type WorkerState } from "./worker.ts";
+import type { Wear, WorkerEffect, WorkerEvent } from "./worker.ts";
+import { WorkerLoop } from "./worker_loop.ts";
 
 /** A beat is missed twice before anybody worries: see SILENT in arbiter.ts. */
 const BEAT = 500;
@@ -119,10 +120,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   let breakage: Breakage | null = null;
   let closing = false;
   let lacksDescriptors = false;
-  let state: WorkerState = worker(system.pid, system.now());
-  const waiting: WorkerEvent[] = [];
-  const orders: Extract<ToWorker, { type: "listen" }>[] = [];
-  let stepping = false;
+  const loop = new WorkerLoop(system, carryOut);
 
   system.onFault((kind, error) => tell({ type: "faulted", kind, ...explain(error), at: system.now() }));
   const limits: Wear = {
@@ -143,7 +141,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   }
 
   function rest(full: boolean): void {
-    if (state.phase !== "serving") return;
+    if (loop.state.phase !== "serving") return;
     for (const { served } of open) full ? served.pause() : served.resume();
   }
 
@@ -168,36 +166,18 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   }
 
   function told(message: ToWorker): void {
-    if (message.type === "listen") {
-      orders.push(message);
-      tell({ type: "told-to-listen", slot: message.slot, at: system.now() });
-    } else if (message.type === "unlisten") tell({ type: "told-to-let-go", slot: message.slot, at: system.now() });
-    else if (message.type === "log-level") setLevel(message.level);
+    if (message.type === "log-level") setLevel(message.level);
     else if (message.type === "tail") tail?.turn(message.on);
     else if (message.type === "show-error") breakage = message.breakage;
-    else if (message.type === "reopen-logs") tell({ type: "told-to-reopen", at: system.now() });
+    else loop.told(message);
   }
 
   function tell(event: WorkerEvent): void {
-    waiting.push(event);
-    if (stepping) return;
-    stepping = true;
-    try {
-      for (let next = waiting.shift(); next; next = waiting.shift()) {
-        const [after, effects] = step(state, next);
-        state = after;
-        for (const effect of effects) carryOut(effect);
-      }
-    } finally {
-      stepping = false; // Whatever the system refuses now, the next event is heard.
-    }
+    loop.tell(event);
   }
 
   function signalled(signal: Signal): void {
-    const obey = () => tell({ type: "signalled", signal, at: system.now() });
-    const first = hooks?.signalled(signal) ?? null;
-    if (first === null) obey();
-    else void first.then(obey);
+    loop.signalled(signal, hooks?.signalled(signal) ?? null);
   }
 
   function carryOut(effect: WorkerEffect): void {
@@ -205,7 +185,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
       case "load":
         return void load();
       case "listen":
-        return void listen(orders.shift()!);
+        return void listen(loop.takeOrder());
       case "let-go":
         return void letGo(effect.slot);
       case "reopen-logs":
