@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import { load } from "./load.ts";
-import { curl, hello, isAlive, runtime, withFolder, withServer } from "./server.ts";
+import { curl, hello, outlivedByNobody, runtime, withFolder, withServer } from "./server.ts";
 
 /** Answers with its pid, so that a client sees who served it. */
 const WHOAMI = `
@@ -119,11 +119,7 @@ test("tsgi leaves no orphan when the arbiter is killed", async () => {
     const workers = server.workers();
     server.signal("KILL");
     await server.ended;
-    const end = performance.now() + 2000;
-    while (workers.some(isAlive)) {
-      assert.ok(performance.now() < end, `workers ${workers.filter(isAlive)} outlived their arbiter by two seconds`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    await outlivedByNobody(workers);
   });
 });
 
