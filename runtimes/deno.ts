@@ -1,5 +1,6 @@
 /** Deno. */
 import process from "node:process";
+import { isAwaited } from "../core/arbiter/fetch_answer.ts";
 import { checkHeaders } from "./deno_response.ts";
 import type { Busy, CFunction, CSignature, Ffi, NativeServeOptions, NativeServer, Runtime } from "./runtime.ts";
 
@@ -106,7 +107,7 @@ function track(handler: NativeServeOptions["handler"]): Tracked {
   return {
     tracked: (request, info) => {
       const answer = handler(request, info);
-      if (answer instanceof Response) {
+      if (!isAwaited(answer)) {
         if (answer.status === 101) sawUpgrade = true;
         else if (isWhole(answer) !== true) count(info as Deno.ServeHandlerInfo);
         return answer;
@@ -168,7 +169,7 @@ function wholeness(): (response: Response) => boolean | undefined {
   };
   const guess = (response: Response) => {
     const found = source(response);
-    return found === null || (typeof found === "object" && !(found instanceof ReadableStream));
+    return found === null || (typeof found === "object" && "consumed" in found);
   };
   const isKnown = place !== undefined && !guess(new Response(new ReadableStream())) &&
     [null, "text", new Uint8Array(1)].every((body) => guess(new Response(body)));

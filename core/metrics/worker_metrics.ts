@@ -23,13 +23,16 @@ export function measure(system: System, shared: SharedMemory | null, log: Log): 
   const registry = new Registry((metric) => log("warning", "too-many-series", { metric }));
   setRegistry(registry);
   const lag: LagSampler = sampleLag(system);
-  return {
-    meter: new Meter(memory, system.clock),
-    report: () => ({
+  const meter = new Meter(memory, system.clock);
+  return { meter, report };
+
+  function report(): Report {
+    meter.reported();
+    return {
       lag: lag.stats(),
       memory: system.memoryStats(),
       changes: registry.collect(),
       ...(shared === null ? { cells: pack(memory) } : {}),
-    }),
-  };
+    };
+  }
 }
