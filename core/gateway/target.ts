@@ -25,6 +25,8 @@ export interface TargetRules {
   readonly raw: boolean;
   /** The listener's scheme, if known: an absolute-form target that claims another is refused. */
   readonly scheme?: "http" | "https" | undefined;
+  /** What stands for Host where the client sent none, or none that Deno could use: it is compared with Host each time. */
+  readonly noHost?: (() => string | null) | undefined;
 }
 
 interface WithHeaders {
@@ -52,7 +54,7 @@ export function splitTarget(url: string, request: WithHeaders, rules: TargetRule
   const end = slash < 0 ? authorityEnd(url, from) : slash;
   const ambiguous = rules.raw && slash >= 0 && url.indexOf("/", slash + 1) >= 0;
   if (!ambiguous && end - from === lastAccepted.length && url.startsWith(lastAccepted, from)) return end;
-  return examine(url.slice(from, end), request, rules.raw, ambiguous) ? end : -1;
+  return examine(url.slice(from, end), request, rules, ambiguous) ? end : -1;
 }
 
 /** Whether two authorities are one: letter case does not count, nor does a scheme's own port. */
@@ -71,7 +73,7 @@ function authorityEnd(url: string, from: number): number {
   return end < 0 ? url.length : from + end;
 }
 
-function examine(authority: string, request: WithHeaders, raw: boolean, ambiguous: boolean): boolean {
+function examine(authority: string, request: WithHeaders, { raw, noHost }: TargetRules, ambiguous: boolean): boolean {
   if (!ambiguous && accepted.has(authority)) {
     lastAccepted = authority;
     return true;
@@ -82,6 +84,7 @@ function examine(authority: string, request: WithHeaders, raw: boolean, ambiguou
     const host = request.headers.get("host");
     if (host !== null && host !== "" && !isSameAuthority(host, authority)) return false;
   }
+  if (raw && authority === noHost?.()) return true;
   if (accepted.size >= REMEMBERED) accepted.clear();
   accepted.add(authority);
   lastAccepted = authority;

@@ -42,8 +42,8 @@ export const UNSUPPORTED: readonly Unsupported[] = [
     instead: "leave it out",
   },
   {
-    names: ["permit_obsolete_folding", "permit_unconventional_http_method", "permit_unconventional_http_version", "casefold_http_method", "strip_header_spaces"],
-    flags: ["--permit-obsolete-folding", "--permit-unconventional-http-method", "--permit-unconventional-http-version", "--casefold-http-method", "--strip-header-spaces"],
+    names: ["permit_obsolete_folding", "permit_unconventional_http_version", "casefold_http_method", "strip_header_spaces"],
+    flags: ["--permit-obsolete-folding", "--permit-unconventional-http-version", "--casefold-http-method", "--strip-header-spaces"],
     because: "the runtime's native server reads requests, and what it takes cannot be set",
     instead: "mend the client, or put a proxy in front that does",
   },

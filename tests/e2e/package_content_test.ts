@@ -14,7 +14,7 @@ test("the package has what it needs, and no more", () => {
   const installed = join(project, "node_modules/tsgi");
   const files = readdirSync(installed, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
   const top = new Set(files.map((file) => file.slice(installed.length + 1).split("/")[0]));
-  assert.deepEqual([...top].sort(), ["CHANGELOG.md", "LICENSE", "README.md", "SETTINGS.md", "SIGNALS.md", "SPEC.md", "bin", "dist", "package.json"]);
+  assert.deepEqual([...top].sort(), ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "SETTINGS.md", "SIGNALS.md", "SPEC.md", "bin", "dist", "package.json"]);
   assert.deepEqual(files.filter((file) => /_test\.|(?<!\.d)\.ts$/.test(file)), []);
   assert.ok(readFileSync(tarball).length < 400_000, "it is to stay a small download");
   const declarations = files.filter((file) => file.endsWith(".d.ts"));
