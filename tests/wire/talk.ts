@@ -107,25 +107,31 @@ class Client {
 
   /** Of the answers that are whole. */
   statuses(): number[] {
-    const found: number[] = [];
-    let rest = this.received;
-    for (;;) {
-      const end = rest.indexOf("\r\n\r\n");
-      const head = end < 0 ? "" : rest.slice(0, end);
-      const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1] ?? 0);
-      if (status === 0) return found;
-      rest = rest.slice(end + 4);
-      if (status < 200) continue;
-      const length = bodyLength(head, rest);
-      // HEAD is answered without the body that is announced: what comes instead is the next answer, or nothing.
-      if (rest.length < length && !this.isEnded && rest !== "") return found;
-      found.push(status);
-      rest = rest.startsWith("HTTP/1.") ? rest : rest.slice(length);
-    }
+    return answersIn(this.received, this.isEnded).map(({ status }) => status);
   }
 
   close(): void {
     this.#socket.destroy();
+  }
+}
+
+/** The answers that are whole, without interim ones. The body is as it came, chunks and all. */
+export function answersIn(received: string, isEnded: boolean): { readonly status: number; readonly body: string }[] {
+  const found: { status: number; body: string }[] = [];
+  let rest = received;
+  for (;;) {
+    const end = rest.indexOf("\r\n\r\n");
+    const head = end < 0 ? "" : rest.slice(0, end);
+    const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1] ?? 0);
+    if (status === 0) return found;
+    rest = rest.slice(end + 4);
+    if (status < 200) continue;
+    const length = bodyLength(head, rest);
+    // HEAD is answered without the body that is announced: what comes instead is the next answer, or nothing.
+    if (rest.length < length && !isEnded && rest !== "") return found;
+    const isNext = rest.startsWith("HTTP/1.");
+    found.push({ status, body: isNext ? "" : rest.slice(0, length) });
+    rest = isNext ? rest : rest.slice(length);
   }
 }
 
