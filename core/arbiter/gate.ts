@@ -5,6 +5,7 @@
  * header of a request costs a fifth of the smallest answer.
  */
 import type { Settings } from "../settings/table.ts";
+import { limitBody, watchesBodies } from "./limit_body.ts";
 import type { NativeHandler } from "./listener.ts";
 import { quoted, type Refusal, type Refusals } from "./refusals.ts";
 
@@ -22,14 +23,13 @@ type Asked = Pick<
 
 /** Loads what the settings ask for. */
 export async function openGate(settings: Asked, refusals: Refusals): Promise<Gate> {
-  const { limitRequestLine, limitRequestFields, limitRequestFieldSize, limitRequestBody, requestBodyTimeout, allowedHosts, strictHeaders } = settings;
+  const { limitRequestLine, limitRequestFields, limitRequestFieldSize, allowedHosts, strictHeaders } = settings;
   const isLimited = limitRequestLine > 0 || limitRequestFields > 0 || limitRequestFieldSize > 0;
   const limits = isLimited ? (await import("./head_limits.ts")).headLimits(settings) : [];
   const hosts = allowedHosts.length > 0 ? [(await import("./allowed_hosts.ts")).allowedHosts(allowedHosts)] : [];
   const strict = strictHeaders ? (await import("./strict_headers.ts")).strictHeaders : null;
-  const bodies = limitRequestBody > 0 || requestBodyTimeout > 0 ? await import("./limit_body.ts") : null;
   return (handler, madeUpHost) => {
-    const bounded = bodies === null ? handler : bodies.limitBody(handler, settings, refusals);
+    const bounded = watchesBodies(settings) ? limitBody(handler, settings, refusals) : handler;
     const checks = [...limits, ...hosts, ...(strict === null ? [] : [strict({ ...settings, madeUpHost })])];
     const checked = checks.length === 0 ? bounded : guard(bounded, checks, refusals);
     return withMethods(checked, settings.permitUnconventionalHttpMethod, refusals);

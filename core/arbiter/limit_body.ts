@@ -2,6 +2,9 @@
  * `limit-request-body` and `request-body-timeout`: 413 for a body that is too large, at once if it says so, else when it has become so; 408
  * for a client that goes silent while the application waits for it.
  *
+ * Deno takes memory for all that Content-Length announces as soon as a body is read whole: one small request that announces 2^40 bytes ends the
+ * process. So there, a body that announces much is always read as it comes.
+ *
  * A body whose length nobody knows is counted while it is read, so its request gets properties of its own in place of the platform's. Who
  * makes a new Request of it, `new Request(request)`, has the platform's body again, which is not counted.
  */
@@ -11,16 +14,26 @@ import type { Settings } from "../settings/table.ts";
 import type { NativeHandler } from "./listener.ts";
 import type { Refusal, Refusals } from "./refusals.ts";
 
-type Limits = Pick<Settings, "limitRequestBody" | "requestBodyTimeout">;
+type Limits = Pick<Settings, "limitRequestBody" | "requestBodyTimeout" | "runtime">;
 
-export function limitBody(handler: NativeHandler, { limitRequestBody, requestBodyTimeout }: Limits, refusals: Refusals): NativeHandler {
+/** Bytes that a client may announce and Deno take at once. */
+const MOST_AT_ONCE = 2 ** 20;
+
+/** Whether bodies have to be looked at. */
+export function watchesBodies({ limitRequestBody, requestBodyTimeout, runtime }: Limits): boolean {
+  return limitRequestBody > 0 || requestBodyTimeout > 0 || runtime === "deno";
+}
+
+export function limitBody(handler: NativeHandler, { limitRequestBody, requestBodyTimeout, runtime }: Limits, refusals: Refusals): NativeHandler {
   const max = limitRequestBody || Infinity;
+  const atOnce = runtime === "deno" ? MOST_AT_ONCE : Infinity;
   return (request, platform) => {
     // Of these no native server shows a body.
     if (request.method === "GET" || request.method === "HEAD") return handler(request, platform);
     const length = request.headers.get("content-length");
     if (length !== null && Number(length) > max) return refusals.refuse(request, platform, tooLarge(max));
-    if (length === "0" || (length !== null && requestBodyTimeout === 0)) return handler(request, platform);
+    const isKnown = length === null ? max === Infinity : Number(length) <= atOnce;
+    if (length === "0" || (isKnown && requestBodyTimeout === 0)) return handler(request, platform);
     return bounded(request, platform);
   };
 

@@ -89,6 +89,23 @@ for (const [kind, app] of [["TSGI", APP], ["Fetch", FETCH_APP]] as const) {
   });
 }
 
+for (const [kind, app] of [["TSGI", APP], ["Fetch", FETCH_APP]] as const) {
+  test(`a Content-Length that no machine could keep ends no worker of a ${kind} application`, async () => {
+    await serving([], async ({ port, server }) => {
+      const workers = server.workers();
+      const sockets = [2 ** 30, 2 ** 40, 2 ** 48].map((length) => connect(port, "127.0.0.1").on("error", () => {}).end(`POST / HTTP/1.1\r\n${HOST}Content-Length: ${length}\r\n\r\nhello`));
+      await Promise.all(sockets.map((socket) => once(socket.resume(), "close")));
+      const more = connect(port, "127.0.0.1").on("error", () => {});
+      more.write(`POST / HTTP/1.1\r\n${HOST}Content-Length: ${2 ** 48}\r\n\r\nhello`);
+      assert.match(await raw(port, `POST / HTTP/1.1\r\n${HOST}Content-Length: 5\r\n${END}hello`), /POST 5/);
+      more.destroy();
+      const large = "a".repeat(3 * 2 ** 20);
+      assert.match(await raw(port, `POST / HTTP/1.1\r\n${HOST}Content-Length: ${large.length}\r\n${END}${large}`), /POST 3145728/);
+      assert.deepEqual(server.workers(), workers);
+    }, app);
+  });
+}
+
 test("tsgi --limit-request-body leaves a Fetch handler every way to read its body", async () => {
   await serving(["--limit-request-body", "1000"], async ({ raw }) => {
     const post = (path: string, type: string, body: string) => raw(`POST ${path} HTTP/1.1\r\n${HOST}Content-Type: ${type}\r\nTransfer-Encoding: chunked\r\n${END}${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`);

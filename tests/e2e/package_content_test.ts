@@ -16,7 +16,7 @@ test("the package has what it needs, and no more", () => {
   const top = new Set(files.map((file) => file.slice(installed.length + 1).split("/")[0]));
   assert.deepEqual([...top].sort(), ["CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "SETTINGS.md", "SIGNALS.md", "SPEC.md", "bin", "dist", "package.json"]);
   assert.deepEqual(files.filter((file) => /_test\.|(?<!\.d)\.ts$/.test(file)), []);
-  assert.ok(readFileSync(tarball).length < 400_000, "it is to stay a small download");
+  assert.ok(readFileSync(tarball).length < 430_000, "it is to stay a small download");
   const declarations = files.filter((file) => file.endsWith(".d.ts"));
   const withoutComments = (file: string) => readFileSync(file, "utf8").replace(/\/\*[^]*?\*\/|"(?:[^"\\\n]|\\.)*"/g, "");
   assert.deepEqual(declarations.filter((file) => /\b(?:Deno|Bun)\b/.test(withoutComments(file))), [], "types that name a runtime need its types");
