@@ -50,7 +50,8 @@ export async function ask(port: number, target: string): Promise<unknown> {
   try {
     await client.connected;
     client.send(`GET ${target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
-    await client.until(1, 20_000);
+    // To its end, since the head may come before the body.
+    await client.until(Infinity, 1000);
     return JSON.parse(new TextDecoder().decode(Uint8Array.from(client.received.slice(client.received.indexOf("\r\n\r\n") + 4), (c) => c.charCodeAt(0))));
   } finally {
     client.close();
