@@ -6,7 +6,8 @@
  * says of this process, and throws what it did not find; nothing is guessed. The self-test shows that a connection is answered.
  *
  * Taking the descriptor out of that epoll stops accepting without closing anything: what is queued stays in the kernel's queue, for
- * whoever else holds the socket, or for us when it is put back.
+ * whoever else holds the socket, or for us when it is put back. Meanwhile the descriptor means a socket that nobody knows: Bun calls the
+ * handler between one accept() and the next, and must not get what came in that moment.
  */
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { connect } from "node:net";
@@ -119,13 +120,16 @@ function served(c: Libc | null, server: NativeServer, adopted: Adopted | null): 
   const over = server.finished.then((error) => {
     const wasClosed = closing !== undefined;
     phase = "gone";
+    stand?.close();
     idle?.stop();
     return wasClosed ? undefined : (error ?? new Error("The native server ended"));
   });
 
+  const stand = c && adopted ? new StandIn(c, adopted.descriptor) : null;
   const pause = () => {
     if (phase !== "accepting") return;
     if (c && adopted) c.unwatch(adopted.descriptor, adopted.registration);
+    stand?.enter();
     phase = "paused";
   };
   return {
@@ -133,19 +137,21 @@ function served(c: Libc | null, server: NativeServer, adopted: Adopted | null): 
     pause,
     resume: () => {
       if (phase !== "paused") return;
+      stand?.leave();
       if (c && adopted) c.watch(adopted.descriptor, adopted.registration);
       phase = "accepting";
     },
     leave: () => {
       pause();
       if (phase !== "paused") return;
-      if (c && adopted) placeholder(c, adopted.descriptor);
+      stand?.close();
       phase = "left";
     },
     close: (deadline) => {
       pause();
       closing ??= stop(server, deadline).finally(() => {
         phase = "gone";
+        stand?.close();
         idle?.stop();
       });
       return closing;
@@ -165,17 +171,50 @@ async function stop(server: NativeServer, deadline: Millis): Promise<void> {
 }
 
 /**
- * The server goes on believing that it owns a listener, and will close it in the end. What it gets is a socket that nobody knows and that
- * listens, since Deno ends its server when accept() fails with anything but "nobody is there".
+ * What a server has in the place of its listener while it must not accept: it goes on believing that it owns one, and will close it in the
+ * end. It is a socket that nobody knows and that listens, since Deno ends its server when accept() fails with anything but "nobody is there".
  */
-function placeholder(c: Libc, descriptor: number): void {
+class StandIn {
+  readonly #libc: Libc;
+  readonly #descriptor: number;
+  // Both are there from the beginning: a worker pauses when it has no descriptor left.
+  readonly #listener: number;
+  readonly #nobody: number;
+  #isOpen = true;
+
+  constructor(c: Libc, descriptor: number) {
+    this.#libc = c;
+    this.#descriptor = descriptor;
+    this.#nobody = unknownListener(c);
+    this.#listener = c.duplicate(descriptor);
+  }
+
+  enter(): void {
+    if (this.#isOpen) this.#libc.replace(this.#nobody, this.#descriptor);
+  }
+
+  leave(): void {
+    if (this.#isOpen) this.#libc.replace(this.#listener, this.#descriptor);
+  }
+
+  /** The listener is given up; whoever stands in for it stays in its place. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#libc.close(this.#listener);
+    this.#libc.close(this.#nobody);
+  }
+}
+
+function unknownListener(c: Libc): number {
   const fd = c.socket(FAMILY.unix);
   try {
     c.bind(fd, { family: "unix", path: "" });
     c.listen(fd, 1);
-    c.replace(fd, descriptor);
-  } finally {
+    return fd;
+  } catch (error) {
     c.close(fd);
+    throw error;
   }
 }
 

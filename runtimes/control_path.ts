@@ -3,6 +3,7 @@
  * place of another, and `tsgi ctl` finds what runs without being told.
  */
 import * as fs from "node:fs";
+import { connect } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -20,15 +21,27 @@ export function controlDirectory(): string {
  * Makes the directory if need be, clears it of sockets whose servers were killed, and gives the path for this process. Throws an Error
  * that says why the directory cannot be used.
  */
-export function ownControlPath(): string {
+export async function ownControlPath(): Promise<string> {
   const directory = controlDirectory();
   fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
   const { mode, uid } = fs.lstatSync(directory);
   if (uid !== process.getuid?.() || (mode & 0o022) !== 0) {
     throw new Error(`${directory} belongs to somebody else, or others may write to it: give --control-socket another path`);
   }
-  for (const { path, pid } of list(directory)) if (!isAlive(pid)) fs.rmSync(path, { force: true });
+  // A pid may be unknown here and alive all the same, in a container that shares the directory.
+  for (const { path, pid } of list(directory)) if (!isAlive(pid) && !(await answers(path))) fs.rmSync(path, { force: true });
   return join(directory, `${process.pid}${SUFFIX}`);
+}
+
+/** Whether somebody listens at a unix socket. */
+export function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
 }
 
 /** The sockets of the servers that live, the youngest last. */

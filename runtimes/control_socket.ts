@@ -1,9 +1,10 @@
 /** The control socket of a running server: a unix socket for its user alone, that speaks the frames of core/control/frame.ts. */
 import * as fs from "node:fs";
-import { connect, createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import process from "node:process";
 import type { Controls } from "../core/control/controls.ts";
 import { Session } from "../core/control/session.ts";
+import { answers } from "./control_path.ts";
 
 export interface ControlSocket {
   readonly path: string;
@@ -59,16 +60,6 @@ async function makeRoom(path: string): Promise<void> {
   if (!there.isSocket()) throw new Error(`${path} is not a socket: remove it, or give --control-socket another path`);
   if (await answers(path)) throw new Error(`${path} is in use by another server: give --control-socket another path`);
   fs.rmSync(path, { force: true });
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path, () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
 }
 
 /** The mask comes first: there is no moment in which others could connect. */

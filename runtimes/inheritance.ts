@@ -81,7 +81,8 @@ function isLock(name: SocketAddress): boolean {
   return name.family === "unix" && name.path.startsWith(LOCK_PREFIX);
 }
 
-function isAt(name: SocketAddress, at: SocketAddress): boolean {
+/** Whether a socket that is bound to `name` is what somebody wants who wants one `at`. Port 0 is any port. */
+export function isAt(name: SocketAddress, at: SocketAddress): boolean {
   if (name.family === "unix" || at.family === "unix") return isSame(name, at);
   return name.family === at.family && name.host === canonical(at.host) && (at.port === 0 || at.port === name.port);
 }

@@ -3,6 +3,7 @@
  * worker: it starts itself once more for each worker, and the channel's variable tells them apart.
  */
 import process from "node:process";
+import type { WsgiAdapter } from "../core/arbiter/wsgi.ts";
 import type { Settings, SettingName } from "../core/settings/table.ts";
 import { parseAppUri } from "../core/arbiter/app_uri.ts";
 import { runtime } from "./current.ts";
@@ -14,6 +15,7 @@ export interface Contents {
   readonly config: string | null;
   importApplication(): Promise<Record<string, unknown>>;
   importConfig(): Promise<Record<string, unknown>>;
+  importWsgi(): Promise<WsgiAdapter>;
   /** Whether the runtime is inside too. */
   readonly isExecutable: boolean;
 }

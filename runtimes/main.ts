@@ -37,6 +37,7 @@ export const COMMANDS: ReadonlyMap<string, Listed> = new Map([
   ["ctl", { summary: "Talks to a running server: show, reload --wait, worker add, tail, top.", load: () => import("./commands/ctl.ts") }],
   ["doctor", { summary: "Says whether this machine is right for these settings, and what to do where not.", load: () => import("./commands/doctor.ts") }],
   ["init", { summary: "Writes units for systemd, a site for nginx and more, with this application in them.", load: () => import("./commands/init.ts") }],
+  ["wsgi", { summary: "Serves a Python application: tsgi wsgi myproject.wsgi:application, with all flags below.", load: () => import("./commands/wsgi.ts") }],
 ]);
 
 function isTooOld(version: string, minimum: string): boolean {

@@ -9,9 +9,9 @@ import { threadCount } from "../core/arbiter/worker_class.ts";
 /** Of the arbiter: its own (27 on Deno), and for each worker channels, its slot at each address, and during a reload its successor's. */
 const ARBITER = 34;
 const WORKER = 8;
-/** In a worker: its own (29 on Deno, 36 with threads), and what each further thread adds. */
+/** In a worker: its own (29 on Deno, 36 with threads), three for each address, and what each further thread adds. */
 const SERVING = 38;
-const THREAD = 8;
+const THREAD = 10;
 /** Connections that a worker is to have room for at least. */
 const CONNECTIONS = 16;
 /** With fewer, people should know. */
@@ -44,7 +44,7 @@ export function openFilesNote({ settings, limit = openFilesLimit() }: Omit<OpenF
 }
 
 function inWorker(settings: Wanted): number {
-  return SERVING + settings.bind.length + THREAD * ((threadCount(settings) ?? 1) - 1);
+  return SERVING + 3 * settings.bind.length + THREAD * ((threadCount(settings) ?? 1) - 1);
 }
 
 /** The limit in force; null where the system does not tell, or there is none. */

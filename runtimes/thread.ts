@@ -77,6 +77,7 @@ function threadSystem({ index, gauges, memory }: ThreadBegin): WorkerSystem {
     memory: () => memoryStats().rss,
     memoryStats,
     hasDescriptors,
+    wsgi: async () => await (await import("./wsgi.ts")).importWsgi(),
     tracingHost: async () => (await import("./tracing_host.ts")).tracingHost,
     configReader: async () => (await import("./files.ts")).configReader,
     closeDescriptor: (descriptor) => {

@@ -23,9 +23,11 @@ export interface UpgradeOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly promoted: () => void;
+  /** A new arbiter was started; `serves` says, until it has gone, whether it serves. */
+  readonly started?: (serves: () => boolean) => void;
 }
 
-export function upgradeIn({ inheritance, env, cwd, promoted }: UpgradeOptions): Upgrade {
+export function upgradeIn({ inheritance, env, cwd, promoted, started }: UpgradeOptions): Upgrade {
   return {
     parent: inheritance?.parent ?? null,
     parentLives: () => inheritance?.parentLives() ?? false,
@@ -60,6 +62,7 @@ export function upgradeIn({ inheritance, env, cwd, promoted }: UpgradeOptions): 
         closeSync(status);
         onExit({ ending: { code, signal }, reason: serves ? null : reasonIn(text) ?? `the new master (pid:${pid}) ended ${signal === null ? `with code ${code}` : `by ${signal}`} before it served` });
       });
+      started?.(() => readStatus(status).serves);
       return pid;
     },
   };

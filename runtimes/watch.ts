@@ -17,7 +17,7 @@ import { moduleGraph } from "./module_graph.ts";
 import { now } from "./process.ts";
 
 export interface WatchOptions {
-  readonly settings: Pick<Settings, "app" | "chdir" | "config" | "reloadEngine" | "reloadExtraFile">;
+  readonly settings: Pick<Settings, "app" | "chdir" | "config" | "reloadEngine" | "reloadExtraFile"> & Partial<Pick<Settings, "interface">>;
   readonly log: Log;
   /** Called with one changed file when the changes have settled. */
   readonly changed: (file: string) => void;
@@ -30,7 +30,8 @@ const GATHER = 20;
 
 /** Watches until it is closed. What there is at the time of the call is what counts as unchanged. */
 export function watch({ settings, log, changed }: WatchOptions): Watch {
-  const patterns = settings.reloadExtraFile.filter(isGlob).map((pattern) => resolve(settings.chdir, pattern));
+  const python = settings.interface === "wsgi" ? ["**/*.py"] : [];
+  const patterns = [...python, ...settings.reloadExtraFile.filter(isGlob)].map((pattern) => resolve(settings.chdir, pattern));
   const literal = settings.reloadExtraFile.filter((path) => !isGlob(path)).map((path) => resolve(settings.chdir, path));
   let modules = findModules();
   let seen = look();
@@ -162,7 +163,8 @@ interface Watcher {
 const MISSING = "missing";
 
 /** The path of the application's module; null where it is a package or a URL. */
-function entryOf({ app, chdir }: WatchOptions["settings"]): string | null {
+function entryOf({ app, chdir, interface: kind }: WatchOptions["settings"]): string | null {
+  if (kind === "wsgi") return null;
   try {
     const { module } = parseAppUri(app!);
     if (/^file:/i.test(module)) return fileURLToPath(new URL(module).href);

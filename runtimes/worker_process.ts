@@ -44,6 +44,7 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     bind: (address, options) => bindReusePort(runtime, address, options),
     selfTest: () => selfTest(runtime),
     loader,
+    wsgi: async () => await (await import("./wsgi.ts")).importWsgi(),
     tracingHost: async () => (await import("./tracing_host.ts")).tracingHost,
     memory: () => memoryStats().rss,
     memoryStats,

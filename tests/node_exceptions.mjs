@@ -3,7 +3,7 @@ export const EXCEPTIONS = [
   {
     reason: "Node calls no C library",
     files: [
-      ...["libc", "descriptor_channel", "shared_memory", "parent", "inheritance"].map((name) => `tests/contract/${name}_test.ts`),
+      ...["libc", "descriptor_channel", "shared_memory", "parent", "inheritance", "syslog"].map((name) => `tests/contract/${name}_test.ts`),
       "tests/e2e/upgrade_test.ts", // USR2 is refused with that reason: the sockets go to the new arbiter over a channel.
     ],
     tests: [
@@ -14,12 +14,18 @@ export const EXCEPTIONS = [
     ],
   },
   {
+    reason: "Threads share a worker's socket by the C library: --worker-class gthread is refused on Node, with that reason",
+    files: ["threads", "threads_life", "threads_faults", "threads_reload", "threads_figures", "blocked"].map((name) => `tests/e2e/${name}_test.ts`),
+    tests: [],
+  },
+  {
     reason: "Without the C library nobody shares memory: counts come with the beat, and what is in flight is not known",
     tests: [
       "tsgi counts every request that a client counts, though two of four workers are killed by -9 under load",
       "tsgi tells statuses, durations, lag, memory, queues, and the application's own metrics",
       "tsgi has a stream in flight until it ends",
       "tsgi names the request that a murdered worker hung in, how long, and who waited with it",
+      "timeout names the request that blocked or waited in a sync worker; async answers who only waits",
     ],
   },
   {

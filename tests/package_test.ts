@@ -25,7 +25,8 @@ test("package.json exports what deno.json exports, compiled", () => {
   follows("package.json", (file) => {
     const compiled = exports.map(([name, path]) => {
       const place = `./dist/${path.slice(2).replace(/\.ts$/, "")}`;
-      return [name, { types: `${place}.d.ts`, default: `${place}.js` }];
+      // Imported, the package is never the command (build.mjs).
+      return [name, { types: `${place}.d.ts`, default: name === "." ? "./dist/library.js" : `${place}.js` }];
     });
     file.exports = { ...Object.fromEntries(compiled), "./package.json": "./package.json" };
   });

@@ -22,7 +22,7 @@ await run("types", bin("tsc"), ["--noEmit"]);
 await run("types of core, which knows no runtime", bin("tsc"), ["-p", "core", "--noEmit"]);
 for (const runtime of runtimes) {
   // Node finds the package tsgi, which examples import, where package.json says, and not in the sources.
-  if (runtime === "node" && !existsSync(new URL("../dist/mod.js", import.meta.url))) await run("dist", process.execPath, ["build.mjs"]);
+  if (runtime === "node" && !existsSync(new URL("../dist/library.js", import.meta.url))) await run("dist", process.execPath, ["build.mjs"]);
   const output = runtime === "node"
     ? await run("node", bin("node"), nodeArguments())
     : runtime === "deno"

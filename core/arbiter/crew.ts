@@ -22,7 +22,8 @@ import { openLogs } from "./logs.ts";
 import { inFlightText, noteUnheard } from "./register.ts";
 import { explain, type Running, type Start, wornAt } from "./serve.ts";
 import { Tail } from "./tail.ts";
-import { LAST_ANSWERS, step, type Wear, worker, type WorkerEffect, type WorkerEvent, type WorkerState } from "./worker.ts";
+import { LAST_ANSWERS, type Wear, type WorkerEffect, type WorkerEvent } from "./worker.ts";
+import { WorkerLoop } from "./worker_loop.ts";
 import type { WorkerHooks } from "./worker_hooks.ts";
 
 const BEAT: Millis = 500;
@@ -79,10 +80,7 @@ export function runCrew(system: WorkerSystem, crew: CrewSystem, start: Start): R
   let lacksDescriptors = false;
   let started = 0;
   let fullSince: Millis | null = null;
-  let state: WorkerState = worker(system.pid, system.now());
-  const waiting: WorkerEvent[] = [];
-  const orders: Listen[] = [];
-  let stepping = false;
+  const loop = new WorkerLoop(system, carryOut);
 
   const memory = settings.watchdog || settings.metrics ? crew.share(settings.threads) : null;
   const metrics = settings.metrics ? new CrewMetrics(system, memory!) : null;
@@ -95,29 +93,14 @@ export function runCrew(system: WorkerSystem, crew: CrewSystem, start: Start): R
   return { tell, signalled, told };
 
   function tell(event: WorkerEvent): void {
-    waiting.push(event);
-    if (stepping) return;
-    stepping = true;
-    try {
-      for (let next = waiting.shift(); next; next = waiting.shift()) {
-        const [after, effects] = step(state, next);
-        state = after;
-        for (const effect of effects) carryOut(effect);
-      }
-    } finally {
-      stepping = false; // Whatever the system refuses now, the next event is heard.
-    }
+    loop.tell(event);
   }
 
   function told(message: ToWorker): void {
-    if (message.type === "listen") {
-      orders.push(message);
-      tell({ type: "told-to-listen", slot: message.slot, at: system.now() });
-    } else if (message.type === "unlisten") tell({ type: "told-to-let-go", slot: message.slot, at: system.now() });
-    else if (message.type === "show-error") everybody((thread) => thread.send(message));
+    if (message.type === "show-error") everybody((thread) => thread.send(message));
     else if (message.type === "log-level") changeLevel(message);
     else if (message.type === "tail") tail?.turn(message.on);
-    else if (message.type === "reopen-logs") tell({ type: "told-to-reopen", at: system.now() });
+    else loop.told(message);
   }
 
   function changeLevel(message: Extract<ToWorker, { type: "log-level" }>): void {
@@ -127,10 +110,7 @@ export function runCrew(system: WorkerSystem, crew: CrewSystem, start: Start): R
   }
 
   function signalled(signal: Signal): void {
-    const obey = () => tell({ type: "signalled", signal, at: system.now() });
-    const first = hooks?.signalled(signal) ?? null;
-    if (first === null) obey();
-    else void first.then(obey);
+    loop.signalled(signal, hooks?.signalled(signal) ?? null);
   }
 
   function carryOut(effect: WorkerEffect): void {
@@ -138,7 +118,7 @@ export function runCrew(system: WorkerSystem, crew: CrewSystem, start: Start): R
       case "load":
         return void load();
       case "listen":
-        return listen(orders.shift()!);
+        return listen(loop.takeOrder());
       case "let-go":
         return letGo(effect.slot);
       case "reopen-logs":
@@ -216,6 +196,8 @@ export function runCrew(system: WorkerSystem, crew: CrewSystem, start: Start): R
         if (message.report !== undefined) metrics?.heard(one.ordinal, message.report);
         if (message.tally !== undefined) tallies.set(one.ordinal, message.tally);
         return;
+      case "noted":
+        return system.send(message);
       case "measured":
         return metrics?.heard(one.ordinal, message.report);
       case "listening":
@@ -231,7 +213,7 @@ export function runCrew(system: WorkerSystem, crew: CrewSystem, start: Start): R
   function ready(one: Member): void {
     one.phase = "serving";
     for (const slot of slots.values()) one.thread.send(slot.order, slot.descriptors);
-    if (state.phase === "draining") one.thread.signal("TERM");
+    if (loop.state.phase === "draining") one.thread.signal("TERM");
     if (loading === null || members.length < settings.threads || members.some((m) => m.phase !== "serving")) return;
     loading.resolve();
     loading = null;
@@ -280,7 +262,7 @@ export function runCrew(system: WorkerSystem, crew: CrewSystem, start: Start): R
 
   /** What is blocked does not accept either. */
   function haveLeft(): void {
-    if (hasLeft || state.phase !== "draining" || members.some((m) => m.phase === "serving" && !isStill(m))) return;
+    if (hasLeft || loop.state.phase !== "draining" || members.some((m) => m.phase === "serving" && !isStill(m))) return;
     hasLeft = true;
     tell({ type: "left", at: system.now() });
   }
@@ -311,10 +293,10 @@ export function runCrew(system: WorkerSystem, crew: CrewSystem, start: Start): R
     void one.thread.terminate();
     if (loading !== null) return loading.reject(new NotLoaded({ exitCode: 3, reason: `thread ${one.index + 1} ended while it loaded ${settings.app}` }));
     const own = slots.get(start.slot);
-    if (state.phase === "serving" && own && !own.told) {
+    if (loop.state.phase === "serving" && own && !own.told) {
       return tell({ type: "listen-failed", slot: start.slot, own: true, reason: `thread ${one.index + 1} could not`, at: system.now() });
     }
-    if (state.phase !== "serving" || before === "gone" || before === "lost") return;
+    if (loop.state.phase !== "serving" || before === "gone" || before === "lost") return;
     log("error", "thread-ended", { thread: one.index + 1, pid: system.pid });
     tell({ type: "thread-tired", at: system.now() });
   }
@@ -335,9 +317,9 @@ export function runCrew(system: WorkerSystem, crew: CrewSystem, start: Start): R
     }
     const rss = limits.rss === Infinity ? 0 : system.memory();
     // To go, it waits until every thread has gone; each has its own quiet time.
-    const inFlight = state.phase === "draining" ? members.filter((m) => m.phase !== "gone" && m.phase !== "lost").length : gauges.totalInFlight();
+    const inFlight = loop.state.phase === "draining" ? members.filter((m) => m.phase !== "gone" && m.phase !== "lost").length : gauges.totalInFlight();
     tell({ type: "ticked", inFlight, handled: gauges.totalHandled(), rss, ...(start.canary ? { tally: tallied() } : {}), at: system.now() });
-    if (gauges.totalHandled() >= worn && !state.tired) tell({ type: "worn", at: system.now() });
+    if (gauges.totalHandled() >= worn && !loop.state.tired) tell({ type: "worn", at: system.now() });
     haveLeft();
   }
 
@@ -365,7 +347,7 @@ export function runCrew(system: WorkerSystem, crew: CrewSystem, start: Start): R
     const isBusy = lacksDescriptors || members.length > 0 && members.every((m) => m.phase !== "serving" || m.serial >= 0 || isStill(m));
     fullSince = isBusy ? fullSince ?? now : null;
     const full = fullSince !== null && now - fullSince >= FULL;
-    if (full !== isFull && state.phase === "serving") tell({ type: "counted", full, at: now });
+    if (full !== isFull && loop.state.phase === "serving") tell({ type: "counted", full, at: now });
     isFull = full;
   }
 
@@ -384,7 +366,7 @@ export function runCrew(system: WorkerSystem, crew: CrewSystem, start: Start): R
     }
     one.phase = "gone";
     settle(one);
-    if (state.phase !== "serving") return;
+    if (loop.state.phase !== "serving") return;
     for (const slot of slots.values()) slot.heard.delete(one.index);
     members[one.index] = member(one.index);
     log("warning", "thread-restarted", named);

@@ -3,6 +3,7 @@ import type { Level } from "../logging/record.ts";
 import type { Report } from "../metrics/census.ts";
 import type { Settings } from "../settings/table.ts";
 import type { Address, ListenMode } from "./listener.ts";
+import type { Note } from "./notes.ts";
 
 /** One address to serve. In `slots` and `shared` mode a descriptor comes along, in the order of the list. */
 export interface Place {
@@ -72,6 +73,8 @@ export type FromWorker =
   | { readonly type: "measured"; readonly report: Report }
   /** Lines of the access log, since somebody looks; `lost` more were too many. */
   | { readonly type: "accessed"; readonly lines: readonly string[]; readonly lost: number }
+  /** With --admin-bind: what went wrong; `lost` more were too many. */
+  | { readonly type: "noted"; readonly notes: readonly Note[]; readonly lost: number }
   /** At its limit of connections, or below it again. */
   | { readonly type: "full"; readonly full: boolean }
   /** It goes on serving, but wants a successor; `faulty` if something in it broke. */

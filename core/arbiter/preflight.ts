@@ -26,7 +26,7 @@ export interface Preflight {
 /** Starts the process. It has as long as a worker has to boot. */
 export function preflight(system: ArbiterSystem, { settings, title, surroundings, generation, multiprocess, hooks }: PreflightOptions): Preflight {
   // What is right has nothing to say, and a process that never listens needs no socket to be adopted.
-  const quiet: Settings = { ...settings, logLevel: "error", accessLogfile: null, disableRedirectAccessToSyslog: true, reusePort: true };
+  const quiet: Settings = { ...settings, logLevel: "error", accessLogfile: null, disableRedirectAccessToSyslog: true, reusePort: true, adminBind: null, adminToken: null };
   const limit = settings.bootTimeout > 0 ? settings.bootTimeout * 1000 : Infinity;
   const since = system.now();
   let child: Child | null = null;

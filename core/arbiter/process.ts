@@ -12,6 +12,7 @@ import type { Gauges } from "./gauges.ts";
 import type { LogRing } from "../black_box/log_ring.ts";
 import type { TracingHost } from "../otlp/api.ts";
 import type { Register } from "./register.ts";
+import type { WsgiAdapter } from "./wsgi.ts";
 
 /** Milliseconds on a monotonic clock whose zero means nothing. */
 export type Millis = number;
@@ -126,6 +127,8 @@ export interface WorkerSystem {
   /** Throws the reason why inherited sockets cannot be served here. */
   selfTest(): Promise<void>;
   readonly loader: Loader;
+  /** What serves Python's applications; loaded when it is asked for. */
+  wsgi(): Promise<WsgiAdapter>;
   /** What tracing needs of the system; loaded when it is asked for. */
   tracingHost(): Promise<TracingHost>;
   /** Bytes of resident memory. */

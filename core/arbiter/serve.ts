@@ -18,6 +18,7 @@ import { ConcurrencyLimit } from "./limit_concurrency.ts";
 import { openLogs } from "./logs.ts";
 import { watchLoop } from "./loop_lag.ts";
 import type { Breakage, Place, ToWorker } from "./message.ts";
+import { Notes } from "./notes.ts";
 import type { Signal, ThreadPlace, WorkerSystem } from "./process.ts";
 import { Refusals } from "./refusals.ts";
 import { requestLog as openRequestLog } from "./request_log.ts";
@@ -29,7 +30,8 @@ import { Turnstile } from "./turnstile.ts";
 import { wrapped } from "./wrapped.ts";
 import type { WorkerHooks } from "./worker_hooks.ts";
 import { builtInClass, readWorkerClass, threadCount, type WorkerClass } from "./worker_class.ts";
-import { step, worker, type WorkerEffect, type Wear, type WorkerEvent, type WorkerState } from "./worker.ts";
+import type { Wear, WorkerEffect, WorkerEvent } from "./worker.ts";
+import { WorkerLoop } from "./worker_loop.ts";
 
 /** A beat is missed twice before anybody worries: see SILENT in arbiter.ts. */
 const BEAT = 500;
@@ -90,7 +92,8 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   const { thread } = system;
   const shared = settings.watchdog || settings.metrics ? system.takeShared() : null;
   const { log: written, errors, access, setLevel } = openLogs(system, start, shared?.log ?? null);
-  const log = counted(written, (kind) => metrics?.meter.logged(kind));
+  const notes = settings.adminBind === null ? null : new Notes(system);
+  const log = counted(notes === null ? written : notes.hear(written), (kind) => metrics?.meter.logged(kind));
   const limit = workerClass.limit ?? settings.workerConnections;
   const shares = workerClass.sockets === "shared" || thread !== undefined;
   const own: Traffic = {
@@ -121,10 +124,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   let breakage: Breakage | null = null;
   let closing = false;
   let lacksDescriptors = false;
-  let state: WorkerState = worker(system.pid, system.now());
-  const waiting: WorkerEvent[] = [];
-  const orders: Extract<ToWorker, { type: "listen" }>[] = [];
-  let stepping = false;
+  const loop = new WorkerLoop(system, carryOut);
 
   system.onFault((kind, error) => tell({ type: "faulted", kind, ...explain(error), at: system.now() }));
   const limits: Wear = {
@@ -145,7 +145,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   }
 
   function rest(full: boolean): void {
-    if (state.phase !== "serving") return;
+    if (loop.state.phase !== "serving") return;
     for (const { served } of open) full ? served.pause() : served.resume();
   }
 
@@ -170,36 +170,18 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   }
 
   function told(message: ToWorker): void {
-    if (message.type === "listen") {
-      orders.push(message);
-      tell({ type: "told-to-listen", slot: message.slot, at: system.now() });
-    } else if (message.type === "unlisten") tell({ type: "told-to-let-go", slot: message.slot, at: system.now() });
-    else if (message.type === "log-level") setLevel(message.level);
+    if (message.type === "log-level") setLevel(message.level);
     else if (message.type === "tail") tail?.turn(message.on);
     else if (message.type === "show-error") breakage = message.breakage;
-    else if (message.type === "reopen-logs") tell({ type: "told-to-reopen", at: system.now() });
+    else loop.told(message);
   }
 
   function tell(event: WorkerEvent): void {
-    waiting.push(event);
-    if (stepping) return;
-    stepping = true;
-    try {
-      for (let next = waiting.shift(); next; next = waiting.shift()) {
-        const [after, effects] = step(state, next);
-        state = after;
-        for (const effect of effects) carryOut(effect);
-      }
-    } finally {
-      stepping = false; // Whatever the system refuses now, the next event is heard.
-    }
+    loop.tell(event);
   }
 
   function signalled(signal: Signal): void {
-    const obey = () => tell({ type: "signalled", signal, at: system.now() });
-    const first = hooks?.signalled(signal) ?? null;
-    if (first === null) obey();
-    else void first.then(obey);
+    loop.signalled(signal, hooks?.signalled(signal) ?? null);
   }
 
   function carryOut(effect: WorkerEffect): void {
@@ -207,7 +189,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
       case "load":
         return void load();
       case "listen":
-        return void listen(orders.shift()!);
+        return void listen(loop.takeOrder());
       case "let-go":
         return void letGo(effect.slot);
       case "reopen-logs":
@@ -239,6 +221,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   async function exit(code: number): Promise<void> {
     if (hooks) await hooks.workerExit();
     await tracing?.close(Math.min(LAST_SPANS, settings.gracefulTimeout * 1000));
+    notes?.tell();
     if (metrics) system.send({ type: "measured", report: metrics.report() });
     access?.close();
     errors.close();
@@ -314,7 +297,8 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
     const gated = gate!(made.handler, () => door.madeUpHost);
     const attended = inFlight.attend(tally === null ? gated : tallied(gated, tally));
     const guarded = concurrency === null ? attended : concurrency.guard(attended, thread ? { get inFlight() { return thread.gauges.totalInFlight(); } } : traffic, door);
-    const traced = tracing === null ? guarded : tracing.around(guarded, place.address);
+    const noted = notes === null ? guarded : notes.watch(guarded);
+    const traced = tracing === null ? noted : tracing.around(noted, place.address);
     const options = { ...made, handler: identified(traced, settings), onError: refuse, keepAlive: settings.keepAlive, ...(settings.limitRequestBody > 0 ? { mostBody: settings.limitRequestBody } : {}), backlog: settings.backlog };
     const served = descriptor === null
       ? await system.bind(place.address, options)
@@ -388,8 +372,9 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
 const TOLD_BY_PROCESS: ReadonlySet<string> = new Set(["booting", "exiting", "load-failed"]);
 
 /** The requests after which a worker is worn. */
-export function wornAt({ maxRequests, maxRequestsJitter }: Settings): number {
-  return maxRequests === 0 ? Infinity : maxRequests + Math.floor(Math.random() * (maxRequestsJitter + 1));
+export function wornAt({ maxRequests, maxRequestsJitter, interface: kind }: Settings): number {
+  // With Python, it is the processes of the worker that wear.
+  return maxRequests === 0 || kind === "wsgi" ? Infinity : maxRequests + Math.floor(Math.random() * (maxRequestsJitter + 1));
 }
 
 /** Counts where the worker's main thread sees it. */
@@ -408,7 +393,9 @@ function ofRequests({ requests }: WorkerHooks): WorkerHooks {
 
 /** Loads the application and awaits its startup. */
 async function begin(system: WorkerSystem, settings: Settings, log: Log): Promise<Application> {
-  const loaded = await loadApplication(settings.app!, { ...system.loader, interface: settings.interface });
+  const loaded = settings.interface === "wsgi"
+    ? await (await import("./wsgi.ts")).loadWsgi(system, settings, log)
+    : await loadApplication(settings.app!, { ...system.loader, interface: settings.interface });
   const application = await bounded(settings.lint ? await linted(loaded, log) : loaded, { system, settings, log });
   try {
     await application.startup?.();

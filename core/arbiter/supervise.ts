@@ -20,6 +20,7 @@ import { type Generation, Generations, heldFor } from "./generations.ts";
 import { type Address, addressText, type Held, type Owner } from "./listener.ts";
 import type { Breakage, FromWorker } from "./message.ts";
 import { type Preflight, preflight } from "./preflight.ts";
+import type { Note } from "./notes.ts";
 import type { ArbiterSystem, Child, Ending, Identity } from "./process.ts";
 import { type Call, type HookView, ServerHooks } from "./server_hooks.ts";
 import { ARBITER_SIGNALS } from "./signals.ts";
@@ -59,6 +60,8 @@ export interface SuperviseOptions {
   readonly onFailed?: (reason: string) => void;
   /** Called once, when workers begin to be started, with what can be asked of the server until the end and after it. */
   readonly onControls?: (controls: Controls) => void;
+  /** With --admin-bind: what a worker says went wrong, and how much more there was. */
+  readonly onNoted?: (from: { readonly pid: number; readonly slot: number }, notes: readonly Note[], lost: number) => void;
   /** Asked for from outside: until the next reload. */
   readonly setLogLevel?: (level: Level) => void;
   /** How often the kernel has ended a process for want of memory; null where nobody tells. */
@@ -411,11 +414,18 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         return tell({ type: "left", id, at });
       case "accessed":
         return steering.accessed(message.lines, message.lost);
+      case "noted":
+        return noted(id, message.notes, message.lost);
       case "measured":
         return census.heard(id, message.report);
       case "cannot-adopt":
         return void fallBack(message.reason);
     }
+  }
+
+  function noted(id: number, notes: readonly Note[], lost: number): void {
+    const worker = state.workers.find((w) => w.id === id);
+    if (worker !== undefined && worker.pid !== null) options.onNoted?.({ pid: worker.pid, slot: worker.slot }, notes, lost);
   }
 
   function sendListen(id: number, slot: number): void {

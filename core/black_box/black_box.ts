@@ -66,6 +66,8 @@ const LINES = 100;
 /** Whether the end of `worker`, which was in `state` before it, is one by rule 1. */
 export function isDeath({ halt }: Arbiter, { cause }: Worker, { code, signal }: Ending): boolean {
   if (halt?.quick === true || cause === "failed" || cause === "boot-timeout") return false;
+  // It was told to go before it had learnt what that means.
+  if ((halt !== null || cause !== null) && (signal === "SIGTERM" || signal === "SIGQUIT")) return false;
   return signal !== null || (code !== 0 && halt === null) || (cause === null && halt === null);
 }
 

@@ -118,7 +118,8 @@ export class Steering implements Controls {
 
   /** What a new worker has to know before it starts. */
   settingsFor(settings: Settings): Settings {
-    return this.#level === null ? settings : { ...settings, logLevel: this.#level };
+    const own: Settings = settings.adminToken === null ? settings : { ...settings, adminToken: null };
+    return this.#level === null ? own : { ...own, logLevel: this.#level };
   }
 
   /** A worker was told to start. */

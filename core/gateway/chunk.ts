@@ -1,12 +1,12 @@
 import { kindOf, TsgiError } from "./error.ts";
+import { encodeUtf8 } from "./utf8.ts";
 
-const ENCODER = new TextEncoder();
 const EMPTY: Uint8Array = new Uint8Array(0);
 const NOT_ASCII = /[^\x00-\x7f]/;
 
 /** The bytes of a chunk; throws `ERR_TSGI_CHUNK` for what is none (SPEC B-2, B-3). */
 export function chunkBytes(chunk: unknown): Uint8Array {
-  if (typeof chunk === "string") return chunk === "" ? EMPTY : ENCODER.encode(chunk);
+  if (typeof chunk === "string") return chunk === "" ? EMPTY : encodeUtf8(chunk);
   if (chunk instanceof Uint8Array) return chunk;
   throw badChunk(chunk);
 }
@@ -27,7 +27,7 @@ export function joinChunks(chunks: readonly unknown[]): string | Uint8Array {
 /** How many bytes go on the wire. */
 export function byteLength(payload: string | Uint8Array): number {
   if (typeof payload !== "string") return payload.length;
-  return NOT_ASCII.test(payload) ? ENCODER.encode(payload).length : payload.length;
+  return NOT_ASCII.test(payload) ? encodeUtf8(payload).length : payload.length;
 }
 
 function joinBytes(chunks: readonly unknown[]): Uint8Array {

@@ -10,7 +10,7 @@ import { TsgiError } from "./error.ts";
 import { ConsoleErrors } from "./errors.ts";
 import { BodyInput } from "./input.ts";
 import { splitTarget } from "./target.ts";
-import { fillHeaders, MAKERS, makeHeader, mountedPath, PLAIN_MAKERS } from "./variables.ts";
+import { fillHeaders, MAKERS, makeHeader, mountedPath, plainMakers } from "./variables.ts";
 import type { EnvironSettings, RequestLike, Scope } from "./variables.ts";
 import type { Environ, ErrorStream, ServerInfo } from "./types.ts";
 
@@ -119,7 +119,7 @@ function eagerEnviron(scope: Scope): Environ {
 function fill(target: Record<string, unknown>, scope: Scope, isFresh: boolean): void {
   const { deployer } = scope.settings;
   for (const key in deployer) if (isFresh || !Object.hasOwn(target, key)) target[key] = deployer[key];
-  for (const [key, make] of PLAIN_MAKERS) {
+  for (const [key, make] of plainMakers()) {
     if (!isFresh && Object.hasOwn(target, key)) continue;
     const value = make(scope);
     if (value !== undefined) target[key] = value;

@@ -7,9 +7,8 @@
  *
  * @module
  */
+import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 
-const ENCODER = new TextEncoder();
-const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const HEX = "0123456789ABCDEF";
 
 const NEEDS_DECODING = /[%\x80-\uffff]/;
@@ -34,7 +33,7 @@ export function decodePath(raw: string): string {
       // Not UTF-8: the walk below keeps the bytes.
     }
   }
-  return bytesToPath(unescape(ENCODER.encode(raw)));
+  return bytesToPath(unescape(encodeUtf8(raw)));
 }
 
 /**
@@ -58,14 +57,14 @@ export function encodePath(path: string): string {
 /** Bytes as a path: UTF-8 where it is well-formed, U+DC00+byte elsewhere. */
 export function bytesToPath(bytes: Uint8Array): string {
   try {
-    return DECODER.decode(bytes);
+    return decodeUtf8(bytes);
   } catch {
     // Some byte is not UTF-8; which one, the walk finds out.
   }
   let path = "";
   for (let at = 0; at < bytes.length;) {
     const length = sequenceLength(bytes, at);
-    path += length === 0 ? String.fromCharCode(0xdc00 + bytes[at]!) : DECODER.decode(bytes.subarray(at, at + length));
+    path += length === 0 ? String.fromCharCode(0xdc00 + bytes[at]!) : decodeUtf8(bytes.subarray(at, at + length));
     at += length || 1;
   }
   return path;
@@ -73,12 +72,12 @@ export function bytesToPath(bytes: Uint8Array): string {
 
 /** The bytes that a path stands for. A lone surrogate that no byte can have made becomes U+FFFD, as everywhere on the Web. */
 export function pathToBytes(path: string): Uint8Array {
-  if (path.isWellFormed()) return ENCODER.encode(path);
+  if (path.isWellFormed()) return encodeUtf8(path);
   const bytes: number[] = [];
   for (const character of path) {
     const code = character.charCodeAt(0);
     if (character.length === 1 && code >= 0xdc80 && code <= 0xdcff) bytes.push(code - 0xdc00);
-    else bytes.push(...ENCODER.encode(character));
+    else bytes.push(...encodeUtf8(character));
   }
   return Uint8Array.from(bytes);
 }

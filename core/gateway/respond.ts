@@ -11,11 +11,11 @@ import { TsgiError } from "./error.ts";
 import type { Call } from "./exchange.ts";
 import { isFileBody, sendBlocks } from "./file_wrapper.ts";
 import type { Head } from "./head.ts";
+import { encodeUtf8 } from "./utf8.ts";
 
 type Answer = Response | Promise<Response>;
 type Result = IteratorResult<unknown, unknown>;
 
-const ENCODER = new TextEncoder();
 /** The statuses that a gateway gives of itself, by code. */
 const PLAIN = { 400: "400 Bad Request", 404: "404 Not Found", 500: "500 Internal Server Error" } as const;
 
@@ -94,7 +94,7 @@ function whole(call: Call, head: Head, payload: string | Uint8Array): Response {
   const init = isNative ? head.frameless : head.init(length, hasReason);
   if (length === 0) return new call.gateway.Response(null, init);
   // Response would add a Content-Type to a string (SPEC S-12).
-  return new call.gateway.Response((typeof payload === "string" && !head.hasContentType ? ENCODER.encode(payload) : payload) as BodyInit, init);
+  return new call.gateway.Response((typeof payload === "string" && !head.hasContentType ? encodeUtf8(payload) : payload) as BodyInit, init);
 }
 
 /** An Array with another length than it declared: cut off, or broken off (SPEC B-12). */

@@ -82,7 +82,11 @@ export const MAKERS: ReadonlyMap<string, Maker> = new Map<string, Maker>([
 ]);
 
 /** Those that are made one by one also when all are made: neither from headers nor dear. */
-export const PLAIN_MAKERS: readonly (readonly [key: string, make: Maker])[] = [...MAKERS].filter(([key]) => !["CONTENT_TYPE", "CONTENT_LENGTH", "tsgi.signal"].includes(key));
+export function plainMakers(): readonly (readonly [key: string, make: Maker])[] {
+  return plain ??= [...MAKERS].filter(([key]) => !["CONTENT_TYPE", "CONTENT_LENGTH", "tsgi.signal"].includes(key));
+}
+
+let plain: readonly (readonly [key: string, make: Maker])[] | null = null;
 
 /** PATH_INFO, which begins behind SCRIPT_NAME; null if the path is not below it (SPEC E-11, E-12). */
 export function mountedPath(scope: Scope): string | null {

@@ -27,6 +27,10 @@ export const MESSAGES = {
   "winch-ignored": () => "SIGWINCH ignored. Not daemonized",
   "control-listening": (f) => `Control socket listening at ${f.path}`,
   "control-failed": (f) => `Failed to start control socket: ${f.reason}`,
+  "admin-listening": (f) => `Admin listening at: ${f.address}`,
+  "admin-failed": (f) => `Cannot serve the admin pages: ${f.reason}`,
+  "admin-stays": (f) => `Cannot move the admin listener to ${f.address}: it stays where it is`,
+  "weak-token": () => "The admin token is short enough to be guessed: use 16 characters or more, as of `openssl rand -hex 16`",
   "upgrade-ignored": (f) => `USR2 signal ignored. ${f.who} exists.`,
   promoted: () => "Master has been promoted.",
   // the arbiter, in its own
@@ -107,6 +111,7 @@ export const MESSAGES = {
   "aborted-requests": (f) => `Answered ${f.requests} ${f.requests === 1 ? "request" : "requests"} in flight with 503`,
   lint: (f) => `Lint: ${f.code}: ${f.text}`,
   application: (f) => `${f.text}`,
+  python: (f) => `${f.text}`,
 } satisfies Record<string, (fields: Fields) => string>;
 
 /** Never a guess: what tsgi did itself, it says. */

@@ -2,7 +2,7 @@
 import { addressText, type Held } from "../arbiter/listener.ts";
 import type { Arbiter } from "../arbiter/step/state.ts";
 import type { Log } from "../logging/record.ts";
-import type { ArbiterSystem } from "../arbiter/process.ts";
+import type { ArbiterSystem, Millis } from "../arbiter/process.ts";
 import { Aggregate } from "./aggregate.ts";
 import { Ledger } from "./ledger.ts";
 import { addLogged, type LogKind } from "./log_counts.ts";
@@ -35,6 +35,17 @@ export interface Metered {
   meter(): Uint8Array | null;
 }
 
+/** Where there are very many connections, the kernel's list of them takes long to read: it is read for at most one part in so many of the time. */
+const SHARE = 50;
+/** What takes no longer is done whenever somebody asks. */
+const QUICK: Millis = 5;
+
+/** The kernel's list of sockets, as last read. */
+interface Table {
+  readonly text: string | null;
+  readonly freshUntil: number;
+}
+
 export interface CensusOptions {
   readonly system: Pick<ArbiterSystem, "pid" | "now" | "socketTable">;
   readonly version: string;
@@ -54,6 +65,7 @@ export class Census {
   /** By the arbiter, and by those that have ended. */
   #logged = addLogged([]);
   #isMetered = false;
+  readonly #tables = new Map<"tcp" | "unix", Table>();
 
   constructor(options: CensusOptions) {
     this.#options = options;
@@ -122,12 +134,23 @@ export class Census {
   }
 
   #listeners(held: readonly Held[]): ListenerStats[] {
-    const tables = { tcp: null as string | null, unix: null as string | null };
     return held.map(({ address }) => {
       const kind = address.kind === "tcp" ? "tcp" : "unix";
-      const table = (tables[kind] ??= this.#options.system.socketTable(kind));
+      const table = this.#table(kind);
       return { address: addressText(address), queue: table === null ? null : queueOf(address, table) };
     });
+  }
+
+  #table(kind: "tcp" | "unix"): string | null {
+    const { system } = this.#options;
+    const known = this.#tables.get(kind);
+    const from = system.now();
+    if (known !== undefined && from < known.freshUntil) return known.text;
+    const text = system.socketTable(kind);
+    const now = system.now();
+    const took = now - from;
+    this.#tables.set(kind, { text, freshUntil: took > QUICK ? now + took * SHARE : now });
+    return text;
   }
 }
 

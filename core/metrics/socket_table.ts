@@ -20,14 +20,30 @@ const CONNECTED = "03";
 
 /** `table` is the text of tcp and tcp6, or of unix. */
 export function queueOf(address: Address, table: string): QueueStats {
-  const rows = table.split("\n").map((line) => line.trim().split(/\s+/));
-  if (address.kind === "tcp") return tcpQueue(address, rows);
-  return unixQueue(address.kind === "unix" ? address.path : "", rows);
+  if (address.kind === "tcp") return tcpQueue(address, rowsWith(`:${portText(address.port)} `, table));
+  const path = address.kind === "unix" ? address.path : "";
+  return unixQueue(path, rowsWith(path, table));
+}
+
+/** The columns of the lines that have `text` somewhere. Of very many lines few are ours: the others are not taken apart. */
+function rowsWith(text: string, table: string): string[][] {
+  const rows: string[][] = [];
+  if (text === "") return rows;
+  for (let at = table.indexOf(text); at >= 0;) {
+    const end = table.indexOf("\n", at) < 0 ? table.length : table.indexOf("\n", at);
+    rows.push(table.slice(table.lastIndexOf("\n", at) + 1, end).trim().split(/\s+/));
+    at = table.indexOf(text, end);
+  }
+  return rows;
+}
+
+function portText(port: number): string {
+  return port.toString(16).toUpperCase().padStart(4, "0");
 }
 
 // Columns: number, local address, remote address, state, queues to send and to receive, timers (two), retries, user, timeout, inode.
 function tcpQueue({ host, port }: { readonly host: string; readonly port: number }, rows: readonly string[][]): QueueStats {
-  const end = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const end = `:${portText(port)}`;
   const number = hexOf(host);
   // A name, an IPv6 number, or all interfaces: the port says enough.
   const ours = rows.filter(([, local = ""]) => (number === null ? local.endsWith(end) : local === number + end));

@@ -73,6 +73,7 @@ export class Tracing {
   /** The application is loaded: its copy of the OpenTelemetry API, if it has one, is carried out. */
   async connect(): Promise<void> {
     const { settings, log } = this.#options;
+    if (settings.interface === "wsgi") return; // It has none of JavaScript's.
     try {
       const api = await this.#host.api(parseAppUri(settings.app!).module);
       if (api === null) return;

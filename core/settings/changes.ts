@@ -1,7 +1,7 @@
 /** What a reload changes, for the log: every setting with its old and new value, and no secret. */
 import { flagOf } from "./names.ts";
 import { rowOf, SETTING_NAMES, type SettingName, type Settings } from "./table.ts";
-import { redacted } from "./usage.ts";
+import { redacted, withoutSecrets } from "./usage.ts";
 import { showValue } from "./value.ts";
 
 /** Each change as `--workers 2 -> 4`, `--env A: 1 -> 2`; empty where nothing is different. What is hidden is named, and its values are not. */
@@ -25,7 +25,7 @@ function nameOf(name: SettingName): string {
 
 /** A URL may stand anywhere, and a password in it. */
 function shown(name: SettingName, settings: Settings): string {
-  const value = settings[name];
+  const value = withoutSecrets(settings)[name];
   if (value === null || (Array.isArray(value) && value.length === 0)) return "none";
   const text = showValue(rowOf(name), value);
   return quoted(redacted({ text })["text"]!);

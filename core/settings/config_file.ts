@@ -107,7 +107,7 @@ function unknownKey(key: string, label: string): string {
   const meant = nearestSetting(key);
   const hook = meant === undefined ? nearestHook(key, { slips: true }) : undefined;
   if (hook !== undefined) return `Cannot use ${label}: ${key}: there is no such setting, did you mean ${hook}?`;
-  const hint = meant === undefined || rowOf(meant).commandLineOnly === true ? "see SETTINGS.md for those there are" : `did you mean ${meant}?`;
+  const hint = meant === undefined || rowOf(meant).commandLineOnly === true ? "see tsgi --help for those there are" : `did you mean ${meant}?`;
   return `Cannot use ${label}: ${key}: there is no such setting, ${hint}`;
 }
 

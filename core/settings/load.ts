@@ -12,6 +12,7 @@ import { parseTrusted } from "../arbiter/networks.ts";
 import { parseWarmup } from "../arbiter/warmup.ts";
 import { builtInClass, readWorkerClass, type WorkerClass } from "../arbiter/worker_class.ts";
 import { parseStatsdTarget } from "../statsd/target.ts";
+import { adminProblems } from "./admin.ts";
 import type { Problem } from "./problem.ts";
 import { type Entry, resolve, type Resolved } from "./resolve.ts";
 import type { SettingName, Settings } from "./table.ts";
@@ -94,6 +95,7 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
   }
   problems.push(...trustProblems(settings.forwardedAllowIps, resolved.sources.forwardedAllowIps));
   problems.push(...warmupProblems(settings.warmup, resolved.sources.warmup));
+  problems.push(...adminProblems(settings, resolved.sources));
   problems.push(...nameProblems(settings.forwarderHeaders, resolved.sources.forwarderHeaders));
   problems.push(...headerProblems(settings.secureSchemeHeaders, resolved.sources.secureSchemeHeaders));
   problems.push(...requestLimitProblems(settings, resolved.sources));

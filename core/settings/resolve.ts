@@ -44,7 +44,7 @@ export function resolve(sources: readonly (readonly Entry[])[], computed: Comput
       values[entry.name] = reading.value;
       labels[entry.name] = entry.label;
     } else {
-      const message = `Cannot use ${subject(entry)}: expected ${reading.expected}, got ${reading.got ?? showWritten(entry.written)}`;
+      const message = `Cannot use ${subject(entry)}: expected ${reading.expected}, got ${reading.got ?? cameAs(entry)}`;
       problems.push({ label: entry.label, kind: "value", message });
     }
   }
@@ -59,6 +59,11 @@ export function workerCount(settings: Pick<Settings, "workers" | "maxWorkers">, 
 /** How many worker processes there may be at most. */
 export function mostWorkers(settings: Pick<Settings, "workers" | "maxWorkers">, cpus: number): number {
   return settings.maxWorkers || Math.max(4 * Math.ceil(cpus), 2 * workerCount(settings, cpus));
+}
+
+/** A secret is not repeated, whatever is wrong with it. */
+function cameAs({ name, written }: Entry): string {
+  return rowOf(name).secret === true && written !== "" ? "something else" : showWritten(written);
 }
 
 function subject({ label, name }: Entry): string {

@@ -43,6 +43,8 @@ interface Setting extends Common {
   readonly positional?: true;
   /** Read from the command line and TSGI_CMD_ARGS only. */
   readonly commandLineOnly?: true;
+  /** Never shown: not by --print-config, nor in a log, nor to a worker. */
+  readonly secret?: true;
   /** Written in a config file only: there is no flag and no variable. */
   readonly configFileOnly?: true;
   /** A variable that platforms set for every server, weaker than our own; `prefix` makes a value for this setting from it. */
@@ -222,10 +224,28 @@ export const TABLE = {
     doc: "Runtime the workers run on, which may be another one than the arbiter's. Its program must be in PATH.",
   },
   interface: {
-    kind: "choice", choices: ["auto", "tsgi", "fetch"], default: "auto", section: "workers", applies: "reload",
+    kind: "choice", choices: ["auto", "tsgi", "fetch", "wsgi"], default: "auto", section: "workers", applies: "reload",
     doc:
       "How the application is called: auto takes a function for TSGI and an object with fetch() for Fetch, so a bare Fetch handler needs " +
-      "fetch.",
+      "fetch. With wsgi, as with the command tsgi wsgi, APP is MODULE:NAME of a Python application, served by Python processes of each worker.",
+  },
+  python: {
+    kind: "text", default: "python3", section: "workers", applies: "reload", metavar: "PROGRAM",
+    doc: "Python for --interface wsgi, 3.9 or newer, as a path or looked for in PATH. That of a virtual environment is .venv/bin/python.",
+  },
+  pythonPath: {
+    kind: "texts", separator: ",", default: [], section: "workers", applies: "reload", metavar: "FOLDER",
+    doc: "Folder in which Python looks for modules before all others, and before the current one. May be given several times.",
+  },
+  pythonProcesses: {
+    kind: "integer", min: 1, max: 1024, default: 1, section: "workers", applies: "reload",
+    doc:
+      "Python processes of each worker with --interface wsgi. Each answers one request at a time, and the others wait for the first that is " +
+      "free; timeout and max-requests are theirs.",
+  },
+  pythonThreads: {
+    kind: "integer", min: 1, max: 1024, default: 1, section: "workers", applies: "reload",
+    doc: "Threads of each Python process, and so the requests that it answers at a time. The application must be safe for threads, which share Python's lock.",
   },
   lint: {
     kind: "boolean", default: false, section: "workers", applies: "reload",
@@ -322,6 +342,19 @@ export const TABLE = {
     kind: "boolean", default: false, section: "mechanics", alias: "no-control-socket", applies: "restart",
     doc: "Serves without a control socket: `tsgi ctl` then cannot reach this server, signals still do.",
   },
+  adminBind: {
+    kind: "text", default: null, section: "mechanics", applies: "reload", metavar: "ADDRESS", shown: "none",
+    doc:
+      "Address at which the arbiter itself answers /metrics, /livez, /readyz, /stats.json and a status page: HOST:PORT, [IPV6]:PORT, or " +
+      "unix:PATH with the permissions of control-socket-mode. Whoever reaches it reads what the server does, so without admin-token it must " +
+      "be loopback or a unix socket.",
+  },
+  adminToken: {
+    kind: "text", default: null, section: "mechanics", applies: "reload", secret: true, metavar: "TOKEN", shown: "none",
+    doc:
+      "Secret that opens the pages of admin-bind, as `Authorization: Bearer TOKEN` or in the status page's form, and allows to reload and " +
+      "resize the server there. Only /livez and /readyz do without. Others on this machine see flags, so give it as a variable.",
+  },
   daemon: {
     kind: "boolean", default: false, section: "mechanics", short: "D", applies: "restart",
     doc:
@@ -347,8 +380,10 @@ export const TABLE = {
     doc: "Gives workers that run as user all groups this user is a member of; without it they have only the one.",
   },
   umask: {
-    kind: "mask", default: 0, section: "mechanics", short: "m", applies: "restart",
-    doc: "Bits that a new unix socket's mode 0777 goes without: with 0 everybody on the machine may connect, with 007 only its user and group.",
+    kind: "mask", default: 0o117, section: "mechanics", short: "m", applies: "restart",
+    doc:
+      "Bits that a new unix socket's mode 0777 goes without: 0117 leaves 0660, so that its user and group may connect. With 0 everybody on the machine may, " +
+      "which is gunicorn's default.",
   },
   serverHeader: {
     kind: "boolean", default: false, section: "mechanics", applies: "reload",

@@ -1,4 +1,4 @@
-/** gunicorn's settings that tsgi does not have and will not: who gives one is told why, and what to do instead. SETTINGS.md lists them. */
+/** gunicorn's settings that tsgi does not have: who gives one is told why, and what to do instead. SETTINGS.md lists them. */
 
 export interface Unsupported {
   /** gunicorn's names in a config file. */
@@ -11,6 +11,12 @@ export interface Unsupported {
 }
 
 export const UNSUPPORTED: readonly Unsupported[] = [
+  {
+    names: ["keyfile", "certfile", "cert_reqs", "ca_certs", "ciphers", "ssl_context", "http_protocols", "http2_cleartext"],
+    flags: ["--keyfile", "--certfile", "--cert-reqs", "--ca-certs", "--ciphers", "--http-protocols", "--http2-cleartext"],
+    because: "tsgi serves plain HTTP/1.1, and leaves TLS and HTTP/2 to the proxy in front of it",
+    instead: "have a proxy terminate TLS, such as the one that tsgi init nginx --tls writes",
+  },
   {
     names: ["preload_app"], flags: ["--preload"],
     because: "workers are not forked, so that nothing loaded before them would be shared",
@@ -65,7 +71,7 @@ export const UNSUPPORTED: readonly Unsupported[] = [
   {
     names: ["pythonpath"], flags: ["--pythonpath"],
     because: "modules are not looked for in a list of directories",
-    instead: "write an import map in deno.json, or imports in package.json",
+    instead: "write an import map in deno.json, or imports in package.json; for a Python application, use --python-path",
   },
   {
     names: ["enable_backlog_metric"], flags: ["--enable-backlog-metric"],

@@ -25,11 +25,11 @@ export function versionText(version: string): string {
 /**
  * The text of `--print-config`: `name = value`, sorted and aligned as gunicorn does, or JSON in the form a config file takes.
  *
- * Secrets in `env` are hidden.
+ * Secrets are hidden, in `env` too.
  */
 export function printConfig(settings: Settings, { json = false }: { readonly json?: boolean } = {}): string {
   if (json) return `${JSON.stringify(configObject(settings), null, 2)}\n`;
-  const shown: Settings = { ...settings, env: redacted(settings.env) };
+  const shown = withoutSecrets(settings);
   const names = SETTING_NAMES.toSorted();
   const width = Math.max(...names.map((name) => name.length));
   return names.map((name) => `${name.padEnd(width)} = ${showValue(rowOf(name), shown[name])}\n`).join("");
@@ -37,8 +37,14 @@ export function printConfig(settings: Settings, { json = false }: { readonly jso
 
 /** The settings as JSON has them, without secrets. */
 export function configObject(settings: Settings): Record<string, unknown> {
-  const shown: Settings = { ...settings, env: redacted(settings.env) };
+  const shown = withoutSecrets(settings);
   return Object.fromEntries(SETTING_NAMES.toSorted().map((name) => [name, jsonValue(name, shown)]));
+}
+
+/** What may be shown of `settings`. */
+export function withoutSecrets(settings: Settings): Settings {
+  const hidden = SETTING_NAMES.filter((name) => rowOf(name).secret === true && settings[name] !== null).map((name) => [name, HIDDEN]);
+  return { ...settings, env: redacted(settings.env), ...Object.fromEntries(hidden) };
 }
 
 /** `env` as it may be shown: values whose name says that they are secret, and passwords in URLs, are replaced. */
@@ -63,7 +69,7 @@ export function flagText(name: Name): string {
   return row.kind === "command" || row.kind === "boolean" ? names : `${names} ${metavarOf(row)}`;
 }
 
-const LAST = "Every setting can also be given as a variable (TSGI_WORKERS for --workers) and in tsgi.config.ts; flags win. See SETTINGS.md.";
+const LAST = "Every setting can also be given as a variable (TSGI_WORKERS for --workers) and in tsgi.config.ts; flags win.";
 const WIDTH = 100;
 const INDENT = 28;
 const HIDDEN = "[hidden]";

@@ -172,6 +172,7 @@ interface EntryOptions {
 
 function entryText({ app, application, config, isExecutable }: EntryOptions): string {
   const starter = import.meta.url.replace(/commands\/build(\.\w+)$/, "inside$1");
+  const adapter = import.meta.url.replace(/runtimes\/commands\/build(\.\w+)$/, "adapters/python$1");
   const text = (value: unknown) => JSON.stringify(value);
   return `import { runInside } from ${text(fileURLToPath(starter))};
 await runInside({
@@ -179,6 +180,7 @@ await runInside({
   config: ${text(config === null ? null : basename(config))},
   importApplication: () => import(${text(application)}),
   importConfig: () => ${config === null ? "Promise.reject(new Error())" : `import(${text(config)})`},
+  importWsgi: () => import(${text(fileURLToPath(adapter))}),
   isExecutable: ${isExecutable},
 });
 `;

@@ -19,6 +19,7 @@ import { helpText, printConfig, versionText } from "../../core/settings/usage.ts
 import { mostWorkers, workerCount } from "../../core/settings/resolve.ts";
 import { VERSION } from "../../core/version.ts";
 import { cpuCount } from "../cpus.ts";
+import { AdminPages } from "../admin_pages.ts";
 import { ownControlPath } from "../control_path.ts";
 import type { ControlSocket } from "../control_socket.ts";
 import { inside, insideObjections } from "../inside.ts";
@@ -42,6 +43,7 @@ import { upgradeIn } from "../upgrade.ts";
 import { arbiterSyslog, type ArbiterSyslog, syslogObjections } from "../arbiter_syslog.ts";
 import { giveLog, identityOf, logFiles, objections } from "../users.ts";
 import { watch } from "../watch.ts";
+import { wsgiObjections } from "../wsgi.ts";
 
 /** Seconds that reading a configuration again may take where boot-timeout is off. */
 const DEFAULT_LIMIT = 60;
@@ -73,6 +75,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       ...openFilesObjections({ settings, workers: workerCount(settings, cpuCount()) }),
       ...syslogObjections(settings),
       ...threadObjections(settings),
+      ...wsgiObjections(settings),
     ],
     ...(activated === null ? {} : { activated }),
     ...(inside() === null ? {} : { inside: inside()! }),
@@ -128,10 +131,16 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   let write = logTo(settings);
   // What keeps a daemon from serving is told twice: nobody sees its log yet.
   const starting = starter && createLogger({ level: "error", format: "text", pid: process.pid, write: (line) => starter.complain(`${line}\n`) });
-  const log: Log = (...record) => {
+  const admin = new AdminPages(inheritance, (...record) => {
     write(...record);
     starting?.(...record);
-  };
+  });
+  const { log } = admin;
+  if (!(await admin.open(settings))) {
+    syslog?.close();
+    file.close();
+    return 1;
+  }
   const reporters = new Reporters(log, (s) => surroundings(options, s, 0, variables.get(s) ?? {}).env);
   let keeping: Promise<unknown> = Promise.resolve();
   let control: Promise<ControlSocket | null> = Promise.resolve(null);
@@ -162,7 +171,9 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
       openControl = () => control = control.then((before) => moveControl(before, controls));
       openControl();
       reporters.begin(controls, settings);
+      admin.serve(controls);
     },
+    onNoted: (...noted) => admin.noted(...noted),
     setLogLevel: (to) => {
       level = to;
       write = logTo(settings);
@@ -170,7 +181,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     oomKills,
     onDeath: (box, s) => (keeping = Promise.all([keeping, keepBlackBox(box, s)])),
     onStep: (before, after, step) => news?.note(before, after, step),
-    upgrade: upgradeIn({ inheritance, env: passedOn(origin), cwd: options.cwd, promoted }),
+    upgrade: admin.inherited(upgradeIn({ inheritance, env: passedOn(origin), cwd: options.cwd, promoted, started: (serves) => admin.succeed(serves) })),
     onFailed: (reason) => starter?.complain(`\nError: ${reason}\n`),
     notes: [
       runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? NO_USR1 : null,
@@ -180,7 +191,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   });
   isOver = true;
   (await control)?.close();
-  await Promise.all([keeping, reporters.close()]);
+  await Promise.all([keeping, reporters.close(), admin.close()]);
   syslog?.close();
   file.close();
   pidfile?.remove();
@@ -192,7 +203,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     const { controlSocket, chdir, controlSocketMode } = settings;
     try {
       const { openControlSocket } = await import("../control_socket.ts");
-      const path = controlSocket === null ? ownControlPath() : `${resolve(chdir, controlSocket)}${suffix}`;
+      const path = controlSocket === null ? await ownControlPath() : `${resolve(chdir, controlSocket)}${suffix}`;
       if (path === before?.path) return before;
       const opened = await openControlSocket(path, controlSocketMode, controls);
       before?.close();
@@ -239,6 +250,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   function onServing(now: Settings): void {
     starter?.serving();
     inheritance?.closeRest();
+    admin.follow(now);
     if (now === loaded.settings) return;
     level = null;
     reporters.use(now);
@@ -338,12 +350,13 @@ function pidfilePath({ pidfile, chdir }: Settings, suffix: string): string | nul
 
 /** What a worker of these settings finds around it; `variables` are those of env-file. */
 function surroundings({ env }: LoadOptions, settings: Settings, slot: number, variables: Loaded["variables"]): Surroundings {
-  const all = Object.entries({ ...env, ...variables, ...settings.env, TSGI_WORKER_ID: String(slot) });
+  const { TSGI_ADMIN_TOKEN: _, ...own } = env; // Not for applications.
+  const all = Object.entries({ ...own, ...variables, ...settings.env, TSGI_WORKER_ID: String(slot) });
   const identity = identityOf(settings);
   return {
     env: Object.fromEntries(all.filter((pair): pair is [string, string] => pair[1] !== undefined)),
     directory: directoryOf(settings),
-    appDirectory: resolve(directoryOf(settings), dirname(parseAppUri(settings.app!).module)),
+    appDirectory: resolve(directoryOf(settings), settings.interface === "wsgi" ? "." : dirname(parseAppUri(settings.app!).module)),
     ...(identity === undefined ? {} : { identity }),
   };
 }

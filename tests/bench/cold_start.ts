@@ -1,9 +1,10 @@
 /**
  * What `toFetch(hello)` adds to the cold start of a worker in workerd: the time from the start of the process to the end of the first
- * response, beside a worker that answers the same by itself, in interleaved pairs. CPU time counts where the machine is shared; both
- * are shown. Usage: bun tests/bench/cold_start.ts [--pairs 40]
+ * response, beside a worker that answers the same by itself, in interleaved rounds. CPU time counts where the machine is shared; both
+ * are shown. What is measured is what people deploy: one file that a bundler made, as it comes and minified. `unused` is the minified
+ * one that is read and never run: what V8 needs to read that much code. Usage: bun tests/bench/cold_start.ts [--rounds 40]
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,23 +14,35 @@ import { bundle } from "../edge/workerd.ts";
 
 const EMPTY = `export default { fetch() { return new Response("Hello, World!\\n", { headers: { "Content-Type": "text/plain" } }); } };\n`;
 
+const FORMS = ["empty", "bundle", "minified", "unused"] as const;
+
 if (workerd === null) throw new Error("Cannot measure: workerd is not installed, run: npm ci");
-const pairs = process.argv.includes("--pairs") ? Number(process.argv[process.argv.indexOf("--pairs") + 1]) : 40;
+const rounds = process.argv.includes("--rounds") ? Number(process.argv[process.argv.indexOf("--rounds") + 1]) : 40;
 const folder = mkdtempSync(join(tmpdir(), "tsgi-cold-"));
 try {
+  const minified = readFileSync(bundle("tests/bench/cold_start_worker.ts", "esm", folder, "--minify"), "utf8");
+  writeFileSync(join(folder, "minified.js"), minified);
+  writeFileSync(join(folder, "unused.js"), `export function unused() {\n${minified.replace(/export\s*\{[^}]*\};?\s*$/, "")}\n}\n${EMPTY}`);
   bundle("tests/bench/cold_start_worker.ts", "esm", folder);
   writeFileSync(join(folder, "empty.js"), EMPTY);
-  const configs = ["empty.js", "bundle.js"].map(config);
+  const configs = FORMS.map((form) => config(`${form}.js`));
   // The files come from the page cache afterwards.
   for (const path of configs) await coldStart(path);
-  const samples: [Sample[], Sample[]] = [[], []];
-  for (let pair = 0; pair < pairs; pair++) for (const i of pair % 2 === 0 ? [0, 1] : [1, 0]) samples[i]!.push(await coldStart(configs[i]!));
-  console.log("| | empty worker, ms | toFetch(hello), ms | added, ms (median of pairs) | quartiles of added | pairs |");
-  console.log("|---|---|---|---|---|---|");
+  const samples: Sample[][] = configs.map(() => []);
+  for (let round = 0; round < rounds; round++) {
+    const order = [...configs.keys()];
+    for (const i of round % 2 === 0 ? order : order.reverse()) samples[i]!.push(await coldStart(configs[i]!));
+  }
+  console.log("| | worker | bytes | ms | added, ms (median of pairs) | quartiles of added | rounds |");
+  console.log("|---|---|---|---|---|---|---|");
   for (const kind of ["cpu", "wall"] as const) {
-    const [empty, tsgi] = samples.map((all) => all.map((sample) => sample[kind])) as [number[], number[]];
-    const added = empty.map((ms, n) => tsgi[n]! - ms);
-    console.log(`| ${[kind, quantile(empty, 0.5), quantile(tsgi, 0.5), quantile(added, 0.5)].join(" | ")} | ${quantile(added, 0.25)} to ${quantile(added, 0.75)} | ${pairs} |`);
+    const [empty, ...others] = samples.map((all) => all.map((sample) => sample[kind])) as [number[], ...number[][]];
+    console.log(`| ${kind} | empty | ${EMPTY.length} | ${quantile(empty, 0.5)} | | | ${rounds} |`);
+    others.forEach((times, n) => {
+      const form = FORMS[n + 1]!;
+      const added = times.map((ms, round) => ms - empty[round]!);
+      console.log(`| ${kind} | ${form} | ${statSync(join(folder, `${form}.js`)).size} | ${quantile(times, 0.5)} | ${quantile(added, 0.5)} | ${quantile(added, 0.25)} to ${quantile(added, 0.75)} | ${rounds} |`);
+    });
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });

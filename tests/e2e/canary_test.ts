@@ -1,31 +1,9 @@
 /** `--canary`: the first worker of a reload serves beside the old ones until it has proven itself. */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 import { load } from "./load.ts";
-import { curl, type Server, withFolder, withServer } from "./server.ts";
-
-const app = (text: string, { before = "", status = "200 OK", inside = "" } = {}) => `
-import process from "node:process";
-${before}
-export default (environ, startResponse) => {
-  ${inside}
-  startResponse(${JSON.stringify(status)}, [["Content-Type", "text/plain"]]);
-  return [${JSON.stringify(text)}];
-};
-`;
-
-/** A server of `args` whose app.ts answers "old", for the time of `use`. */
-async function withOld(args: readonly string[], use: (it: { server: Server; port: number; write: (code: string) => void }) => Promise<void>): Promise<void> {
-  await withFolder({ "app.ts": app("old") }, async (folder) => {
-    await withServer({ args: ["-w", "2", "-b", "127.0.0.1:0", ...args, "app.ts"], cwd: folder }, async (server) => {
-      const port = await server.port(2);
-      await server.until(() => boots(server) === 2, "two workers in the log");
-      await use({ server, port, write: (code) => writeFileSync(join(folder, "app.ts"), code) });
-    });
-  });
-}
+import { app, boots, withOld } from "./old_app.ts";
+import { curl } from "./server.ts";
 
 test("tsgi sends a canary ahead, and replaces the others when it holds", async () => {
   await withOld(["--canary", "1"], async ({ server, port, write }) => {
@@ -68,8 +46,4 @@ for (const [what, code, said] of FAILURES) {
       for (let i = 0; i < 10; i++) assert.equal(curl(`http://127.0.0.1:${port}/`), "old");
     });
   });
-}
-
-function boots(server: Server): number {
-  return server.log.match(/Booting worker with pid/g)?.length ?? 0;
 }

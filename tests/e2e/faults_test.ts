@@ -1,7 +1,7 @@
 /** Applications and addresses that cannot be used: a clear message, gunicorn's exit code, nothing left behind. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
@@ -117,6 +117,7 @@ test("tsgi serves IPv6, IPv4 and a unix socket at once, with several workers", a
       assert.equal(curl(`http://127.0.0.1:${v4}/`), "Hello, World!\n");
       assert.equal(curl("-g", `http://[::1]:${v6}/`), "Hello, World!\n");
       assert.equal(curl("--unix-socket", path, "http://localhost/"), "Hello, World!\n");
+      assert.equal(statSync(path).mode & 0o777, 0o660, "for its user and group");
     });
   });
 });

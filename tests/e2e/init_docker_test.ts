@@ -32,6 +32,7 @@ test("tsgi init docker: the image's command serves as PID 1 under a read-only ro
     await withServer({ command: [...contained, ...command], args: [], env, cwd: folder }, async (server) => {
       const port = Number((await server.logged(/Listening at: http:\/\/127\.0\.0\.1:(\d+) \(1\)/))[1]);
       await server.logged(/Control socket listening/);
+      await server.serving(2);
       assert.equal(curl(`http://127.0.0.1:${port}/`), "contained");
       process.kill(childrenOf(server.pid)[0]!, "SIGTERM");
       assert.equal((await server.ended).code, 0);

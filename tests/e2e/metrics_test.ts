@@ -100,7 +100,7 @@ test("tsgi tells statuses, durations, lag, memory, queues, and the application's
       }
       assert.equal(stats.workers.reduce((sum, w) => sum + w.requests!.total, 0), 5);
       assert.equal(stats.listeners[0]!.address, server.address);
-      assert.equal(stats.listeners[0]!.queue!.sockets, 2);
+      await server.until((s) => s.listeners[0]!.queue!.sockets === 2, "both slots among the listening sockets");
       assert.deepEqual(JSON.parse(JSON.stringify(stats)), stats, "a plain object");
     });
   });
@@ -140,7 +140,7 @@ test("tsgi has a stream in flight until it ends", async () => {
     await supervised(join(folder, "app.js"), { workers: 1 }, async (server) => {
       const response = await fetch(`http://127.0.0.1:${server.port}/`);
       assert.equal(server.look().requests!.inFlight, 1);
-      assert.equal(server.look().listeners[0]!.queue!.connections, 1);
+      await server.until((s) => s.listeners[0]!.queue!.connections === 1, "its connection");
       assert.equal(await response.text(), "firstlast");
       await server.until((s) => s.requests!.inFlight === 0, "the end of the stream");
       assert.equal(server.look().requests!.total, 1);

@@ -14,7 +14,7 @@ test("tsgi does not start where workers or threads would not have enough open fi
   for (const [most, args, said] of [
     [48, ["-w", "1"], /Error: Cannot use --workers: 1 worker would need \d+ open files, and the limit is 48, raise it with ulimit -n (\d+) or LimitNOFILE=\1\n/],
     [64, ["-w", "8"], /Error: Cannot use --workers: 8 workers would need 1\d\d open files, and the limit is 64/],
-    [64, ["-w", "1", "--threads", "16"], /Error: Cannot use --threads: 16 threads would need 1\d\d open files, and the limit is 64/],
+    [64, ["-w", "1", "--threads", "16"], /Error: Cannot use --threads: 16 threads would need 2\d\d open files, and the limit is 64/],
   ] as const) {
     const begun = performance.now();
     const server = new Server({ command: limited(most), args: [...args, "-b", "127.0.0.1:0", hello] });

@@ -102,7 +102,7 @@ for (const runtime of ["bun", "deno"]) {
 }
 
 test("bunx tsgi serves where there is no node", async () => {
-  await withServer({ command: [join(onlyBun, "bunx"), "tsgi"], args: ["app.ts", "-b", "127.0.0.1:0"], cwd: project, env: { PATH: onlyBun } }, async (server) => {
+  await withServer({ command: [join(onlyBun, "bunx"), "tsgi"], args: ["app.ts", "-b", "127.0.0.1:0"], cwd: project, env: { PATH: onlyBun, TMPDIR: folder, BUN_TMPDIR: folder } }, async (server) => {
     assert.equal(await answer(server), "function on bun");
   });
 });

@@ -180,6 +180,15 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/** Waits until no worker of an arbiter that was killed lives, for two seconds. */
+export async function outlivedByNobody(workers: readonly number[]): Promise<void> {
+  const end = performance.now() + 2000;
+  while (workers.some(isAlive)) {
+    if (performance.now() >= end) throw new Error(`workers ${workers.filter(isAlive)} outlived their arbiter by two seconds`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
 export function curl(...args: readonly string[]): string {
   return execFileSync("curl", ["-sS", "--max-time", "20", ...args], { encoding: "latin1", maxBuffer: 64 << 20 });
 }
@@ -187,7 +196,7 @@ export function curl(...args: readonly string[]): string {
 function cleanEnv(): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) {
-    if (value !== undefined && !/^(?:TSGI_|npm_|PORT$|WEB_CONCURRENCY$)/.test(name)) env[name] = value;
+    if (value !== undefined && !/^(?:TSGI_|npm_|NODE$|PORT$|WEB_CONCURRENCY$)/.test(name)) env[name] = value;
   }
   return env;
 }

@@ -79,13 +79,15 @@ test("a quick stop does not wait for a blocked thread, a graceful one does", asy
 
 test("a worker that is told to abort answers those who wait in its threads with 503", async () => {
   await withApp(["--threads", "2"], async (url, server) => {
-    const waiting = [ask(`${url}/wait?60000`)];
-    await server.logged(/\/wait begun/);
-    waiting.push(ask(`${url}/wait?60001`));
-    await server.until(() => server.log.match(/\/wait begun/g)?.length === 2, "both");
+    const waiting: Promise<string>[] = [];
+    // One that comes while another is being accepted may be accepted by the same thread, and waits there.
+    for (let both = false; !both && waiting.length < 10;) {
+      waiting.push(ask(`${url}/wait?60000`));
+      both = await server.until(() => server.log.match(/\/wait begun/g)?.length === 2, "both", 500).catch(() => false);
+    }
     const [pid = 0] = server.workers();
     process.kill(pid, "SIGABRT");
-    assert.deepEqual(await Promise.all(waiting), ["503 Service Unavailable\n", "503 Service Unavailable\n"]);
+    assert.deepEqual(await Promise.all(waiting), waiting.map(() => "503 Service Unavailable\n"));
     await server.until(() => server.workers().some((one) => one !== pid), "a successor");
   });
 });

@@ -3,28 +3,8 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { app, boots, withOld } from "./old_app.ts";
 import { curl, isAlive, Server, withFolder, withServer } from "./server.ts";
-
-const app = (text: string, { before = "", status = "200 OK", inside = "" } = {}) => `
-import process from "node:process";
-${before}
-export default (environ, startResponse) => {
-  ${inside}
-  startResponse(${JSON.stringify(status)}, [["Content-Type", "text/plain"]]);
-  return [${JSON.stringify(text)}];
-};
-`;
-
-/** A server of `args` whose app.ts answers "old", for the time of `use`. */
-async function withOld(args: readonly string[], use: (it: { server: Server; port: number; write: (code: string) => void }) => Promise<void>): Promise<void> {
-  await withFolder({ "app.ts": app("old") }, async (folder) => {
-    await withServer({ args: ["-w", "2", "-b", "127.0.0.1:0", ...args, "app.ts"], cwd: folder }, async (server) => {
-      const port = await server.port(2);
-      await server.until(() => boots(server) === 2, "two workers in the log");
-      await use({ server, port, write: (code) => writeFileSync(join(folder, "app.ts"), code) });
-    });
-  });
-}
 
 const OPTIONS: readonly (readonly string[])[] = [
   ["--no-preflight"],
@@ -127,7 +107,3 @@ test("tsgi says at a reload what changes, without secrets, and what has to wait"
     });
   });
 });
-
-function boots(server: Server): number {
-  return server.log.match(/Booting worker with pid/g)?.length ?? 0;
-}

@@ -25,9 +25,9 @@ export async function startWorkerd(entry: string, form: Form): Promise<{ readonl
 }
 
 /** One JavaScript file of a program, as a bundler makes it. */
-export function bundle(entry: string, format: "esm" | "iife", folder: string): string {
+export function bundle(entry: string, format: "esm" | "iife", folder: string, ...flags: readonly string[]): string {
   const path = join(folder, "bundle.js");
-  execFileSync(bun!, ["build", join(root, entry), "--target=browser", `--format=${format}`, `--outfile=${path}`], { stdio: "pipe" });
+  execFileSync(bun!, ["build", join(root, entry), "--target=browser", `--format=${format}`, `--outfile=${path}`, ...flags], { stdio: "pipe" });
   return path;
 }
 

@@ -8,7 +8,7 @@ import { freePort, withNginx } from "../e2e/front.ts";
 import { root, runtime, withFolder, withServer } from "../e2e/server.ts";
 import { CORPUS } from "./corpus.ts";
 import { DEVIATIONS } from "./deviations.ts";
-import { answersIn } from "./talk.ts";
+import { type Answer, answersIn } from "./talk.ts";
 
 /** As in SECURITY.md. */
 const site = (port: number, to: number) => `
@@ -52,17 +52,18 @@ test("nginx in front mends each deviation that SECURITY.md says it does, and no 
 });
 
 /** The answers that came when the first is there, or the connection has ended. */
-function answers(port: number, text: string): Promise<ReturnType<typeof answersIn>> {
+function answers(port: number, text: string): Promise<Answer[]> {
+  const mayBeHead = text.startsWith("HEAD");
   return new Promise((resolve) => {
     let received = "";
     const socket = connect(port, "127.0.0.1");
     socket.setEncoding("latin1");
     socket.on("data", (piece) => {
       received += piece;
-      if (answersIn(received, false).length > 0) socket.destroy();
+      if (answersIn(received, { isEnded: false, mayBeHead }).length > 0) socket.destroy();
     });
     socket.on("error", () => {}); // Reset: what came before counts.
-    socket.on("close", () => resolve(answersIn(received, true)));
+    socket.on("close", () => resolve(answersIn(received, { isEnded: true, mayBeHead })));
     socket.write(text, "latin1");
   });
 }

@@ -16,12 +16,14 @@ const NEXT = "GET /next HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
 
 /** Silence after which nothing more is expected. */
 const QUIET = 600;
+/** Silence after which an answer that has to come is given up. */
+const PATIENCE = 20_000;
 /** Between two pieces of a request. */
 const PAUSE = 5;
 
 /** Sends `pieces`, waits for `answers`, then sends one more request, and asks the application what it saw. */
 export async function talk(port: number, pieces: readonly string[], answers = 1): Promise<Outcome> {
-  const client = new Client(port);
+  const client = new Client(port, pieces.join("").includes("HEAD"));
   try {
     await client.connected;
     for (const [index, piece] of pieces.entries()) {
@@ -50,9 +52,10 @@ export async function ask(port: number, target: string): Promise<unknown> {
   try {
     await client.connected;
     client.send(`GET ${target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
-    // To its end, since the head may come before the body.
-    await client.until(Infinity, 1000);
-    return JSON.parse(new TextDecoder().decode(Uint8Array.from(client.received.slice(client.received.indexOf("\r\n\r\n") + 4), (c) => c.charCodeAt(0))));
+    await client.until(1, PATIENCE);
+    const [answer] = client.answers();
+    if (answer?.status !== 200) throw new Error(`Cannot ask for ${target}: got ${JSON.stringify(client.received)}`);
+    return JSON.parse(new TextDecoder().decode(Uint8Array.from(answer.body, (c) => c.charCodeAt(0))));
   } finally {
     client.close();
   }
@@ -60,13 +63,15 @@ export async function ask(port: number, target: string): Promise<unknown> {
 
 class Client {
   readonly #socket: Socket;
+  readonly #mayBeHead: boolean;
   readonly connected: Promise<void>;
   port = 0;
   received = "";
   isEnded = false;
   #wake = () => {};
 
-  constructor(port: number) {
+  constructor(port: number, mayBeHead = false) {
+    this.#mayBeHead = mayBeHead;
     this.#socket = connect(port, "127.0.0.1");
     this.#socket.setEncoding("latin1");
     this.connected = new Promise((resolve, reject) => {
@@ -106,9 +111,12 @@ class Client {
     }
   }
 
-  /** Of the answers that are whole. */
+  answers(): Answer[] {
+    return answersIn(this.received, { isEnded: this.isEnded, mayBeHead: this.#mayBeHead });
+  }
+
   statuses(): number[] {
-    return answersIn(this.received, this.isEnded).map(({ status }) => status);
+    return this.answers().map(({ status }) => status);
   }
 
   close(): void {
@@ -116,9 +124,17 @@ class Client {
   }
 }
 
-/** The answers that are whole, without interim ones. The body is as it came, chunks and all. */
-export function answersIn(received: string, isEnded: boolean): { readonly status: number; readonly body: string }[] {
-  const found: { status: number; body: string }[] = [];
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/**
+ * The answers that are whole, without interim ones. The body is as it came, chunks and all. An answer to HEAD announces a body that does not
+ * come; to any other request, a head alone is no whole answer yet, since the servers may send the body later.
+ */
+export function answersIn(received: string, { isEnded, mayBeHead = false }: { readonly isEnded: boolean; readonly mayBeHead?: boolean }): Answer[] {
+  const found: Answer[] = [];
   let rest = received;
   for (;;) {
     const end = rest.indexOf("\r\n\r\n");
@@ -128,11 +144,10 @@ export function answersIn(received: string, isEnded: boolean): { readonly status
     rest = rest.slice(end + 4);
     if (status < 200) continue;
     const length = bodyLength(head, rest);
-    // HEAD is answered without the body that is announced: what comes instead is the next answer, or nothing.
-    if (rest.length < length && !isEnded && rest !== "") return found;
-    const isNext = rest.startsWith("HTTP/1.");
-    found.push({ status, body: isNext ? "" : rest.slice(0, length) });
-    rest = isNext ? rest : rest.slice(length);
+    const isBare = mayBeHead && (rest === "" || rest.startsWith("HTTP/1."));
+    if (rest.length < length && !isEnded && !isBare) return found;
+    found.push({ status, body: isBare ? "" : rest.slice(0, length) });
+    rest = isBare ? rest : rest.slice(length);
   }
 }
 

@@ -30,6 +30,8 @@ test("isDeath() is a signal, and an exit that nobody asked for or that says fail
   assert.ok(!isDeath(STATE, worker("leaving"), exited(0)));
   assert.ok(!isDeath(STATE, worker("failed"), exited(4)), "it has said why");
   assert.ok(!isDeath(STATE, worker("boot-timeout"), killed), "it has answered nothing");
+  assert.ok(!isDeath(STATE, worker("retired"), { code: null, signal: "SIGTERM" }), "it was told to go while it booted");
+  assert.ok(isDeath(STATE, worker(null), { code: null, signal: "SIGTERM" }), "by somebody else");
 });
 
 function remains() {

@@ -143,7 +143,7 @@ test("loadSettings() refuses a config that is none, and keys it does not know", 
       "Cannot use tsgi.config.ts: accesslog: there is no such setting, did you mean accessLogfile?",
       "Cannot use tsgi.config.ts: tmpUploadDir: neither heartbeats nor uploads are written to files; leave it out",
       "Cannot use tsgi.config.ts: config: it works only as a flag, write --config on the command line or in TSGI_CMD_ARGS",
-      "Cannot use tsgi.config.ts: help: there is no such setting, see SETTINGS.md for those there are",
+      "Cannot use tsgi.config.ts: help: there is no such setting, see tsgi --help for those there are",
       "Cannot use tsgi.config.ts: workers: expected a whole number >= 1 or auto, got 0",
     ]);
     assert.deepEqual(messages(await load(["a.ts", "-c", "none.ts"])), [`Cannot use --config: there is no file ${cwd}/none.ts`]);

@@ -15,7 +15,8 @@ const MUST =
   "asgi_lifespan reload reload_extra_files check_config print_config reuse_port chdir daemon raw_env pidfile user group umask " +
   "secure_scheme_headers forwarded_allow_ips forwarder_headers header_map root_path accesslog access_log_format errorlog loglevel capture_output proc_name " +
   "default_proc_name on_starting on_reload when_ready pre_fork post_fork post_worker_init worker_int worker_abort pre_exec pre_request " +
-  "post_request child_exit worker_exit nworkers_changed on_exit control_socket control_socket_mode control_socket_disable";
+  "post_request child_exit worker_exit nworkers_changed on_exit control_socket control_socket_mode control_socket_disable " +
+  "keyfile certfile cert_reqs ca_certs ciphers ssl_context http_protocols http2_cleartext limit_request_line limit_request_fields limit_request_field_size logger_class";
 
 /** What some of them look for. */
 const SHOULD =
