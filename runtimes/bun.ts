@@ -65,6 +65,7 @@ function serve(options: NativeServeOptions): NativeServer {
     ...("path" in at ? { unix: at.path } : { hostname: at.host, port: at.port, reusePort: at.reusePort ?? false }),
     development: false,
     idleTimeout: idleTime(keepAlive),
+    ...(options.mostBody === undefined ? {} : { maxRequestBodySize: Math.max(MOST_BODY, options.mostBody) }),
     fetch: keepAlive === 0 ? options.handler : unhurried({ ...options, keepAlive }),
     error: onError,
   } as Bun.Serve.Options<undefined>);
@@ -77,6 +78,9 @@ function serve(options: NativeServeOptions): NativeServer {
     finished,
   };
 }
+
+/** What Bun takes without being told. */
+const MOST_BODY = 128 * 2 ** 20;
 
 /** The longest idle time that Bun knows, in seconds. */
 const MOST_IDLE = 255;

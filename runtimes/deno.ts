@@ -1,7 +1,7 @@
 /** Deno. */
 import process from "node:process";
 import { isAwaited } from "../core/arbiter/fetch_answer.ts";
-import { checkHeaders } from "./deno_response.ts";
+import { checkHeaders, lastAnswer } from "./deno_response.ts";
 import type { Busy, CFunction, CSignature, Ffi, NativeServeOptions, NativeServer, Runtime } from "./runtime.ts";
 
 const isWhole = wholeness();
@@ -15,6 +15,7 @@ export const runtime: Runtime = {
   isWhole,
   rawUrls: true,
   checkHeaders,
+  lastAnswer,
   hasSlowClock: true, // 90 ns, and 30 for the foreign call.
   debugsOnUsr1: true, // Since 2.9.2, also without a handler: https://github.com/denoland/deno/pull/35738.
   endsThreads: false, // It would spin on, and keep what it listens on.

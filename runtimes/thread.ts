@@ -88,6 +88,7 @@ function threadSystem({ index, gauges, memory }: ThreadBegin): WorkerSystem {
     hostname,
     openLog: (_target, kind) => kind === "access" ? accessLog() : { write: (line) => tell({ line, kind }), reopen: () => {}, close: () => {} },
     rawUrls: runtime.rawUrls,
+    ...(runtime.lastAnswer ? { lastAnswer: runtime.lastAnswer } : {}),
     isWhole: (response) => runtime.isWhole(response),
     checkHeaders: runtime.checkHeaders,
     exit: (code) => tell({ exit: code }), // And then it is terminated.

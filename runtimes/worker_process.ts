@@ -58,6 +58,7 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     isWhole: (response) => runtime.isWhole(response),
     checkHeaders: runtime.checkHeaders,
     ...(runtime.Response ? { Response: runtime.Response } : {}),
+    ...(runtime.lastAnswer ? { lastAnswer: runtime.lastAnswer } : {}),
     exit,
   };
 

@@ -9,6 +9,7 @@ import type { Settings } from "../settings/table.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import { type Application, AppLoadError, loadApplication } from "./application.ts";
 import { createHandler, type Handler, type Handling } from "./handler.ts";
+import { type Gate, openGate } from "./gate.ts";
 import { identified } from "./identify.ts";
 import { InFlight } from "./in_flight.ts";
 import { limitations } from "./limitations.ts";
@@ -19,6 +20,7 @@ import { watchLoop } from "./loop_lag.ts";
 import type { Breakage, Place, ToWorker } from "./message.ts";
 import { Notes } from "./notes.ts";
 import type { Signal, ThreadPlace, WorkerSystem } from "./process.ts";
+import { Refusals } from "./refusals.ts";
 import { requestLog as openRequestLog } from "./request_log.ts";
 import { WORKER_SIGNALS } from "./signals.ts";
 import type { Door, Traffic } from "./traffic.ts";
@@ -112,6 +114,8 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   const meter = metrics?.meter ?? null;
   const inFlight = new InFlight({ settings, register, meter, log, requestLog, now: system.now });
   const concurrency = settings.limitConcurrency > 0 ? new ConcurrencyLimit(settings.limitConcurrency, log, requestLog, meter) : null;
+  const refusals = new Refusals({ log, requestLog, counter: metrics?.refused ?? null, lastAnswer: system.lastAnswer });
+  let gate: Gate | null = null;
   let tracing: Tracing | null = null;
   const tally = start.canary ? { answers: 0, errors: 0 } : null;
   const open: Open[] = [];
@@ -235,6 +239,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
       }
       // Whoever brings an SDK of his own has set it up by now.
       await tracing?.connect();
+      gate = await openGate(settings, refusals);
       application = loaded;
       if (settings.loopLag > 0) watchLoop(system, settings.loopLag * 1000, { inFlight, log });
       if (start.slot === 0 && start.generation === 1 && (thread?.index ?? 0) === 0) for (const text of limitations(settings, loaded.kind)) log("warning", "limitation", { text });
@@ -287,13 +292,14 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
 
   async function openPlace(slot: number, place: Place, descriptor: number | null): Promise<void> {
     const door: Door = { inFlight: 0, closing: closing || workerClass.keepAlive === false, madeUpHost: null };
-    const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, register, metrics, requestHooks: hooks?.requests ?? null, multiprocess: start.multiprocess };
+    const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, register, metrics, requestHooks: hooks?.requests ?? null, refusals, multiprocess: start.multiprocess };
     const made = classed(createHandler(application!, handling));
-    const attended = inFlight.attend(tally === null ? made.handler : tallied(made.handler, tally));
+    const gated = gate!(made.handler, () => door.madeUpHost);
+    const attended = inFlight.attend(tally === null ? gated : tallied(gated, tally));
     const guarded = concurrency === null ? attended : concurrency.guard(attended, thread ? { get inFlight() { return thread.gauges.totalInFlight(); } } : traffic, door);
     const noted = notes === null ? guarded : notes.watch(guarded);
     const traced = tracing === null ? noted : tracing.around(noted, place.address);
-    const options = { ...made, handler: identified(traced, settings), onError: refuse, keepAlive: settings.keepAlive, backlog: settings.backlog };
+    const options = { ...made, handler: identified(traced, settings), onError: refuse, keepAlive: settings.keepAlive, ...(settings.limitRequestBody > 0 ? { mostBody: settings.limitRequestBody } : {}), backlog: settings.backlog };
     const served = descriptor === null
       ? await system.bind(place.address, options)
       : await system.adopt(descriptor, options).finally(() => system.closeDescriptor(descriptor));
