@@ -52,6 +52,7 @@ function begin(order: ThreadBegin): void {
     if (epoll !== null) cutConnections(epoll);
     tell({ exit: code });
   });
+  runtime.followUpgrades?.();
   serve(threadSystem(order));
 }
 
@@ -90,6 +91,7 @@ function threadSystem({ index, gauges, memory }: ThreadBegin): WorkerSystem {
     rawUrls: runtime.rawUrls,
     isWhole: (response) => runtime.isWhole(response),
     checkHeaders: runtime.checkHeaders,
+    ...(runtime.isUpgraded ? { isUpgraded: runtime.isUpgraded } : {}),
     exit: (code) => tell({ exit: code }), // And then it is terminated.
   };
 }
