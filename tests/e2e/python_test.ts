@@ -1,7 +1,7 @@
 /** `tsgi wsgi` and wrapWsgi(): Python's applications, unchanged, with Debian's Flask and Django. */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { delimiter, join } from "node:path";
 import process from "node:process";
@@ -274,6 +274,17 @@ test("who waits behind a request whose process dies, or whose client goes, gets 
       assert.deepEqual(readFileSync(notes, "utf8").trim().split("\n").sort(), [...all].sort());
       assert.equal(Number(curl(`${url}/pid`)) === python, ends === "client");
     }
+  });
+});
+
+test("an answer that is not the request's own is shown to nobody", async () => {
+  const crooked = `#!/bin/sh\nsed -i 's/self.count += 1/self.count += 2/' "$1" && exec ${PYTHON} "$@"\n`;
+  await withFolder({ "plain.py": PLAIN, crooked }, async (folder) => {
+    chmodSync(join(folder, "crooked"), 0o755);
+    await withServer({ args: ["wsgi", "plain", "-b", "127.0.0.1:0", "--python", join(folder, "crooked")], cwd: folder, env: { TMPDIR: folder } }, async (server) => {
+      assert.match(curl("-i", `http://127.0.0.1:${await server.port()}/pid`), /^HTTP\/1.1 500 /);
+      await server.logged(/Python process \(pid: \d+\) answered request 2 of its connection, expected 1/);
+    });
   });
 });
 
