@@ -19,6 +19,8 @@ export interface LoadOptions {
   readonly more?: () => boolean;
   /** Milliseconds an answer may take. */
   readonly timeout?: number;
+  /** Gets how long each answer took, in milliseconds. */
+  readonly durations?: number[];
 }
 
 export interface LoadReport {
@@ -66,6 +68,7 @@ async function client(options: LoadOptions, report: LoadReport): Promise<void> {
       continue;
     }
     report.answered++;
+    options.durations?.push(performance.now() - begun);
     report.bodies[answer.body] = (report.bodies[answer.body] ?? 0) + 1;
     if (!options.keepAlive || answer.close) {
       connection.end();

@@ -1,11 +1,12 @@
 /** What happens to processes: killed, stopped, out of memory, ended by their own application, crashing again and again. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { load } from "./load.ts";
+import { newMemoryGroup } from "./memory_group.ts";
 import { curl, hello, outlivedByNobody, program, Server, withFolder, withServer } from "./server.ts";
 
 const ORDERS = `
@@ -168,21 +169,6 @@ test("tsgi answers as ever when its logs cannot be written, warns once, and show
     assert.doesNotMatch(server.log, /hunter2|secret/);
   });
 });
-
-/** A cgroup with 300 MB of memory, or null where none can be made. */
-function newMemoryGroup(): string | null {
-  try {
-    const lines = readFileSync("/proc/self/cgroup", "utf8").split("\n").map((line) => line.split(":"));
-    const own = lines.find(([, controllers]) => controllers === "memory")?.[2];
-    if (own === undefined) return null;
-    const folder = join("/sys/fs/cgroup/memory", own, `tsgi-test-${process.pid}`);
-    mkdirSync(folder);
-    writeFileSync(join(folder, "memory.limit_in_bytes"), String(300 * 2 ** 20));
-    return folder;
-  } catch {
-    return null; // Another kind of cgroup, or not ours to make.
-  }
-}
 
 function stateOf(pid: number): string | undefined {
   return /^State:\s+(\w)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
