@@ -14,7 +14,8 @@ export interface LoadOptions {
   readonly requests: number;
   /** A connection for many requests, or (default) for one. */
   readonly keepAlive?: boolean;
-  readonly target?: string;
+  /** What to ask for; a function gives each request its own. */
+  readonly target?: string | (() => string);
   /** Asked before each request: false ends the load early. */
   readonly more?: () => boolean;
   /** Milliseconds an answer may take. */
@@ -86,14 +87,14 @@ interface Answer {
 
 class Connection {
   readonly #socket: Socket;
-  readonly #request: string;
+  readonly #request: () => string;
   readonly #timeout: number;
   #buffer = "";
   #asked: ((answer: Answer | string) => void) | null = null;
   #over: string | null = null;
 
   constructor({ to, keepAlive = false, target = "/", timeout = 15_000 }: LoadOptions) {
-    this.#request = `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\n${keepAlive ? "" : "Connection: close\r\n"}\r\n`;
+    this.#request = () => `GET ${typeof target === "string" ? target : target()} HTTP/1.1\r\nHost: 127.0.0.1\r\n${keepAlive ? "" : "Connection: close\r\n"}\r\n`;
     this.#timeout = timeout;
     this.#socket = "path" in to ? connect({ path: to.path }) : connect({ host: to.host ?? "127.0.0.1", port: to.port });
     this.#socket.setNoDelay?.(true);
@@ -117,7 +118,7 @@ class Connection {
         resolve(answer);
       };
       this.#buffer = "";
-      this.#socket.write(this.#request);
+      this.#socket.write(this.#request());
     });
   }
 

@@ -74,16 +74,16 @@ export class Trial {
     return await load({ to: { port: this.port }, clients: 1, requests: 1, target });
   }
 
-  /** Whether as many workers live and serve as should. */
-  isWhole(): boolean {
+  /** Whether as many workers live and serve as should, the `gone` not counted. */
+  isWhole(gone: readonly number[] = []): boolean {
     const alive = this.server.workers();
     const serving = new Set([...this.server.log.matchAll(/\bWorker \(pid:(\d+)\) serves in slot/g)].map(([, pid]) => Number(pid)));
-    return alive.filter((pid) => serving.has(pid)).length >= this.#workers;
+    return alive.filter((pid) => serving.has(pid) && !gone.includes(pid)).length >= this.#workers;
   }
 
   /** Waits until the server is whole without the `gone`, and resolves with the milliseconds since `since`. */
   async whole(since: number, gone: readonly number[] = []): Promise<number> {
-    await this.server.until(() => this.isWhole() && !this.server.workers().some((pid) => gone.includes(pid)), `${this.#workers} workers that serve`);
+    await this.server.until(() => this.isWhole(gone), `${this.#workers} workers that serve`);
     return performance.now() - since;
   }
 }
