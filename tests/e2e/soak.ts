@@ -22,7 +22,7 @@ export interface Growth {
   readonly from: number;
   readonly to: number;
   readonly requests: number;
-  /** Bytes for each 100,000 requests, fitted to all samples. */
+  /** Bytes for each 100,000 requests, fitted to the lowest of each tenth: what collections leave, not what they have still to collect. */
   readonly slope: number;
 }
 
@@ -126,14 +126,20 @@ class Clients {
   }
 }
 
-/** Least squares. */
 export function growthOf(who: string, samples: readonly Sample[]): Growth {
+  const size = Math.max(1, Math.ceil(samples.length / 10));
+  const tenths = Array.from({ length: Math.ceil(samples.length / size) }, (_, index) => samples.slice(index * size, (index + 1) * size));
+  const floors = tenths.map((tenth) => tenth.reduce((lowest, sample) => (sample.bytes < lowest.bytes ? sample : lowest)));
+  const [first, last] = [floors[0], floors.at(-1)];
+  return { who, from: first?.bytes ?? NaN, to: last?.bytes ?? NaN, requests: (last?.requests ?? 0) - (first?.requests ?? 0), slope: slopeOf(floors) * 100_000 };
+}
+
+/** Least squares: bytes for each request. */
+function slopeOf(samples: readonly Sample[]): number {
   const mean = (of: (sample: Sample) => number) => samples.reduce((sum, sample) => sum + of(sample), 0) / samples.length;
   const [x, y] = [mean(({ requests }) => requests), mean(({ bytes }) => bytes)];
   const spread = mean(({ requests }) => (requests - x) ** 2);
-  const slope = spread === 0 ? 0 : mean(({ requests, bytes }) => (requests - x) * (bytes - y)) / spread;
-  const [first, last] = [samples[0], samples.at(-1)];
-  return { who, from: first?.bytes ?? NaN, to: last?.bytes ?? NaN, requests: (last?.requests ?? 0) - (first?.requests ?? 0), slope: slope * 100_000 };
+  return spread === 0 ? 0 : mean(({ requests, bytes }) => (requests - x) * (bytes - y)) / spread;
 }
 
 /** Those who are told of requests: StatsD, syslog and OTLP, all of which throw away what they get. */
