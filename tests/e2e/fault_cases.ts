@@ -74,7 +74,8 @@ export const FAULTS: readonly Fault[] = [
       const before = trial.server.workers();
       await trial.ask("/exit");
       const since = performance.now();
-      return { recovery: await trial.whole(since, before.filter((pid) => !trial.server.workers().includes(pid))) };
+      const gone = await trial.server.until(() => before.find((pid) => !trial.server.workers().includes(pid)), "the end of the worker");
+      return { recovery: await trial.whole(since, [gone]) };
     }),
   },
   {

@@ -43,6 +43,7 @@ async function runAll(only: string): Promise<Row[]> {
     const { name, how, missing } = fault;
     const row = typeof missing === "string" ? { name, how, outcome: null, problems: [missing] } : await runOne(fault);
     console.log(`${runtime}: ${name}: ${row.outcome === null ? row.problems.join("; ") : cells(row).join(" | ")}`);
+    if (row.outcome !== null && row.problems.length > 0) console.log(row.outcome.warnings.map((line) => `    ${line}`).join("\n"));
     rows.push(row);
   }
   return rows;

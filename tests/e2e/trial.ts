@@ -25,6 +25,8 @@ export interface Outcome {
   /** Milliseconds within which 99 of 100 answers came while it happened. */
   readonly p99: number;
   readonly note: string;
+  /** What the server warned of, for whoever asks why. */
+  readonly warnings: readonly string[];
 }
 
 /** What the injection of a fault found. */
@@ -120,7 +122,8 @@ async function measured(server: Server, { folder, workers, clients }: { readonly
     const found = await inject(new Trial(server, { folder, port, workers, end }));
     if (!over) await answers(durations, 200);
     end();
-    return outcome(await Promise.all(loads), durations, found);
+    const warnings = server.log.split("\n").filter((line) => /\[(?:WARNING|ERROR|CRITICAL)\]/.test(line));
+    return { ...outcome(await Promise.all(loads), durations, found), warnings };
   } finally {
     end();
   }
@@ -133,7 +136,7 @@ async function answers(durations: readonly number[], more: number): Promise<void
   while (durations.length < wanted && performance.now() < limit) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-function outcome(reports: readonly LoadReport[], durations: readonly number[], { recovery = null, note = "" }: Found): Outcome {
+function outcome(reports: readonly LoadReport[], durations: readonly number[], { recovery = null, note = "" }: Found): Omit<Outcome, "warnings"> {
   const sum = (of: (report: LoadReport) => number) => reports.reduce((total, report) => total + of(report), 0);
   const why: Record<string, number> = {};
   for (const { failures } of reports) for (const [kind, times] of Object.entries(failures)) why[kind] = (why[kind] ?? 0) + times;
