@@ -28,6 +28,7 @@ export interface Handling {
   readonly system: Pick<WorkerSystem, "rawUrls" | "checkHeaders" | "Response">;
   readonly settings: Settings;
   readonly address: Address;
+  readonly scheme: "http" | "https";
   readonly door: Door;
   readonly traffic: Traffic;
   readonly log: Log;
@@ -72,7 +73,7 @@ function hookedHandler({ app, entering, finished }: HookedApp, handling: Handlin
 
 const SOFTWARE = "tsgi";
 
-function tsgiHandler(app: App, { system, settings, address, door, traffic, log, requestLog, register, metrics, multiprocess }: Handling, hook: HookedApp["finished"]): Handler {
+function tsgiHandler(app: App, { system, settings, address, scheme, door, traffic, log, requestLog, register, metrics, multiprocess }: Handling, hook: HookedApp["finished"]): Handler {
   const end = requestLog === null ? finished : finishedAndLogged;
   const streams = new WeakMap<Response, Note>();
   const notes = new WeakMap<Exchange, Note>();
@@ -81,8 +82,8 @@ function tsgiHandler(app: App, { system, settings, address, door, traffic, log, 
   const trusted = parseTrusted(settings.forwardedAllowIps);
   const forwarder = settings.forwarderHeaders.length === 0 ? null : new ForwarderHeaders({ names: settings.forwarderHeaders, trusted, refuses: settings.headerMap === "refuse" });
   const gateway = createGateway(forwarder === null ? app : forwarder.around(app), {
-    server: forwardedServer(serverInfo(address, multiprocess), trusted, settings.secureSchemeHeaders),
-    scheme: "http",
+    server: forwardedServer(serverInfo({ address, scheme, multiprocess }), trusted, settings.secureSchemeHeaders),
+    scheme,
     scriptName: settings.rootPath ?? "",
     underscoreHeaders: settings.headerMap === "dangerous" ? "allow" : forwarder === null ? settings.headerMap : "drop",
     responseHeaders: settings.serverHeader ? SERVER_HEADER : [],
@@ -171,8 +172,8 @@ function now(): number {
 const SERVER_HEADER: HeaderList = [["Server", SOFTWARE]];
 
 /** The listener's address, which the native server does not know: it thinks it serves somewhere else. */
-function serverInfo(address: Address, multiprocess: boolean): ServerInfo {
-  const common = { software: `${SOFTWARE}/${VERSION}`, urlScheme: "http", multiprocess } as const;
+function serverInfo({ address, scheme, multiprocess }: Pick<Handling, "address" | "scheme" | "multiprocess">): ServerInfo {
+  const common = { software: `${SOFTWARE}/${VERSION}`, urlScheme: scheme, multiprocess } as const;
   if (address.kind !== "tcp") return common;
   return { ...common, serverName: address.host.includes(":") ? `[${address.host}]` : address.host, serverPort: address.port };
 }
@@ -189,8 +190,8 @@ function closing(answer: Response | Promise<Response>): Response | Promise<Respo
   return answer instanceof Response ? withHeader(answer, "connection", "close") : answer.then((response) => withHeader(response, "connection", "close"));
 }
 
-function fetchHandler(fetch: FetchHandler, { system, settings, door, traffic, log, requestLog }: Handling): Handler {
-  const rules: TargetRules = { raw: system.rawUrls, scheme: "http" };
+function fetchHandler(fetch: FetchHandler, { system, settings, scheme, door, traffic, log, requestLog }: Handling): Handler {
+  const rules: TargetRules = { raw: system.rawUrls, scheme };
   return { handler: requestLog === null ? handler : logged };
 
   function handler(request: Request, platform: unknown): Response | Promise<Response> {
