@@ -118,6 +118,7 @@ async function tlsOptions({ pairs, ca, ciphers, minVersion }: Tls): Promise<Http
   return {
     ...common,
     ...client,
+    handshakeTimeout: HEAD,
     cert: first!.cert,
     key: first!.key,
     // Without a context, it is the first.

@@ -129,6 +129,11 @@ export async function supervise(system: ArbiterSystem, options: SuperviseOptions
   const mode = settings.reusePort ? "reuse-port" : holdMode(options, settings);
   const held = await bind(addressesOf(settings), { backlog: settings.backlog, mode, ...access(options, settings) }, { system, log });
   if (held === null) return 1;
+  const plain = withoutTls(settings, held);
+  if (plain !== null) {
+    for (const h of held) h.close();
+    return giveUp(log, early, plain);
+  }
   announce(system, { ...options, log }, held);
   const unready = await cannot(held.map((h) => h.address), [{ name: "whenReady", args: [] }]);
   if (unready !== null) {
@@ -500,6 +505,8 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     if (found.pending.length > 0) log("warning", "needs-restart", { settings: found.pending.join(", ") });
     const held = await rebind(found.settings);
     if (held === null) return tell({ type: "refused", reason: "an address could not be bound", at: system.now() });
+    const plain = withoutTls(found.settings, held);
+    if (plain !== null) return tell({ type: "refused", reason: plain, at: system.now() });
     candidate = { settings: found.settings, held, hooks: source };
     // Before the new workers read anything: what changes from here on is one more reload.
     if (whatToWatch(found.settings) !== watched) {
@@ -556,6 +563,12 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
 /** As in logs. Those behind the ones of `bind` send to them. */
 function addressTexts(settings: Settings, addresses: readonly Address[]): string[] {
   return addresses.map((address, index) => addressText(address, isSecure(settings) && index < settings.bind.length ? "https" : "http"));
+}
+
+/** Why an inherited socket cannot be served over TLS; null if all can. Deno would serve a unix socket without it, and say nothing. */
+function withoutTls(settings: Settings, held: readonly Held[]): string | null {
+  const found = isSecure(settings) ? held.slice(0, settings.bind.length).find(({ address }) => address.kind === "unix") : undefined;
+  return found === undefined ? null : `Cannot serve ${addressText(found.address)} over TLS: it is a unix socket; leave --certfile out behind a proxy`;
 }
 
 /** Of the first address, which is one of `bind`. */

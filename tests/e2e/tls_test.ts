@@ -6,6 +6,7 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { join } from "node:path";
 import { test } from "node:test";
+import { hold } from "../../runtimes/sockets.ts";
 import { Authority } from "./authority.ts";
 import { load } from "./load.ts";
 import { curl, runtime, Server, withFolder, withServer } from "./server.ts";
@@ -182,6 +183,16 @@ test("what cannot be served over TLS is refused, all at once", async () => {
     assert.match((await said(...tls("server.pem", "locked.pem"))).join(), /the key in .*locked\.pem is encrypted/);
     assert.match((await said("--keyfile", "server-key.pem", "--redirect-http", ":8080")).join("\n"), /^Error: Cannot use --keyfile: there is no TLS.*\nError: Cannot use --redirect-http: there is no TLS without a certificate, add --certfile$/);
     assert.match((await said("-b", "unix:s.sock", "--certfile", "server.pem", "--keyfile", "server-key.pem")).join(), /is a unix socket, which is served without TLS/);
+  });
+});
+
+test("an inherited unix socket is not served as if it were secure", { skip: runtime === "node" }, async () => {
+  await withPair(async ({ folder, args }) => {
+    const held = await hold({ kind: "unix", path: join(folder, "s.sock") }, { backlog: 8, mode: "shared" });
+    const server = new Server({ args: ["-b", "fd://3", ...args.slice(2), "app.ts"], cwd: folder, descriptor: held.descriptor(0)! });
+    assert.equal((await server.ended).code, 1);
+    assert.match(server.log, /Reason: Cannot serve unix:.*s\.sock over TLS: it is a unix socket/);
+    held.close();
   });
 });
 
