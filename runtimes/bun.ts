@@ -70,6 +70,7 @@ function serve(options: NativeServeOptions): NativeServer {
     ...("path" in at ? { unix: at.path } : { hostname: at.host, port: at.port, reusePort: at.reusePort ?? false }),
     development: false,
     idleTimeout: idleTime(keepAlive),
+    ...(options.mostBody === undefined ? {} : { maxRequestBodySize: Math.max(MOST_BODY, options.mostBody) }),
     fetch: keepAlive === 0 ? handler : unhurried({ ...options, handler, keepAlive }),
     ...(tls === undefined ? {} : { tls: tlsOptions(tls), http2: tls.http2 }),
     ...(isFollowed ? { websocket: followed(webSockets) } : {}),
@@ -110,6 +111,9 @@ function unanswered(handler: NativeServeOptions["handler"]): NativeServeOptions[
     return answer instanceof Response ? answered(answer) : answer.then(answered);
   };
 }
+
+/** What Bun takes without being told. */
+const MOST_BODY = 128 * 2 ** 20;
 
 /** The longest idle time that Bun knows, in seconds. */
 const MOST_IDLE = 255;

@@ -1,6 +1,7 @@
 /** Deno. */
 import process from "node:process";
-import { checkHeaders } from "./deno_response.ts";
+import { isAwaited } from "../core/arbiter/fetch_answer.ts";
+import { checkHeaders, lastAnswer } from "./deno_response.ts";
 import { followUpgrades, noteUpgrade } from "./deno_web_sockets.ts";
 import type { Busy, CFunction, CSignature, Ffi, NativeServeOptions, NativeServer, Runtime } from "./runtime.ts";
 
@@ -16,6 +17,7 @@ export const runtime: Runtime = {
   isWhole,
   rawUrls: true,
   checkHeaders,
+  lastAnswer,
   hasSlowClock: true, // 90 ns, and 30 for the foreign call.
   debugsOnUsr1: true, // Since 2.9.2, also without a handler: https://github.com/denoland/deno/pull/35738.
   endsThreads: false, // It would spin on, and keep what it listens on.
@@ -109,7 +111,7 @@ function track(handler: NativeServeOptions["handler"], webSockets: NativeServeOp
   return {
     tracked: (request, info) => {
       const answer = handler(request, info);
-      if (answer instanceof Response) {
+      if (!isAwaited(answer)) {
         if (answer.status === 101) {
           sawUpgrade = true;
           if (webSockets) noteUpgrade(answer, webSockets.opened);
@@ -175,7 +177,7 @@ function wholeness(): (response: Response) => boolean | undefined {
   };
   const guess = (response: Response) => {
     const found = source(response);
-    return found === null || (typeof found === "object" && !(found instanceof ReadableStream));
+    return found === null || (typeof found === "object" && "consumed" in found);
   };
   const isKnown = place !== undefined && !guess(new Response(new ReadableStream())) &&
     [null, "text", new Uint8Array(1)].every((body) => guess(new Response(body)));

@@ -89,6 +89,7 @@ function threadSystem({ index, gauges, memory }: ThreadBegin): WorkerSystem {
     hostname,
     openLog: (_target, kind) => kind === "access" ? accessLog() : { write: (line) => tell({ line, kind }), reopen: () => {}, close: () => {} },
     rawUrls: runtime.rawUrls,
+    ...(runtime.lastAnswer ? { lastAnswer: runtime.lastAnswer } : {}),
     isWhole: (response) => runtime.isWhole(response),
     checkHeaders: runtime.checkHeaders,
     ...(runtime.isUpgraded ? { isUpgraded: runtime.isUpgraded } : {}),

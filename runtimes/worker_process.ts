@@ -59,6 +59,7 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     checkHeaders: runtime.checkHeaders,
     ...(runtime.isUpgraded ? { isUpgraded: runtime.isUpgraded } : {}),
     ...(runtime.Response ? { Response: runtime.Response } : {}),
+    ...(runtime.lastAnswer ? { lastAnswer: runtime.lastAnswer } : {}),
     exit,
   };
 

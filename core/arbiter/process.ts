@@ -1,6 +1,7 @@
 /**
  * The process port: what core asks of the operating system. Implemented once for all runtimes in runtimes/process.ts.
  */
+import type { LastAnswer } from "./refusals.ts";
 import type { SyslogAddress } from "../logging/syslog.ts";
 import type { ConfigReader } from "../settings/config_file.ts";
 import type { Loader } from "./application.ts";
@@ -156,6 +157,8 @@ export interface WorkerSystem {
   isUpgraded?(request: Request): boolean;
   /** What the gateway makes its answers of, where it is not the platform's own. */
   readonly Response?: typeof Response;
+  /** Where `Connection: close` does not close it. */
+  readonly lastAnswer?: LastAnswer;
   /** Ends the process when everything said has been sent and written. */
   exit(code: number): void;
 }
@@ -186,6 +189,8 @@ export interface ServeOptions {
   readonly onError: (error: unknown) => Response;
   /** Seconds. */
   readonly keepAlive: number;
+  /** Bytes of a body that have to get through, where the server has a limit of its own. */
+  readonly mostBody?: number;
   /** For a socket that the server itself makes listen (Node). */
   readonly backlog?: number;
   /** Nobody but the gateway gets the Requests: they need not be the platform's own, where there are quicker ones. */

@@ -9,6 +9,7 @@ import type { Settings } from "../settings/table.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import { type Application, AppLoadError, loadApplication } from "./application.ts";
 import { createHandler, type Handler, type Handling } from "./handler.ts";
+import { type Gate, openGate } from "./gate.ts";
 import { identified } from "./identify.ts";
 import { InFlight } from "./in_flight.ts";
 import { limitations } from "./limitations.ts";
@@ -20,6 +21,7 @@ import type { Breakage, Place, ToWorker } from "./message.ts";
 import { Notes } from "./notes.ts";
 import type { Signal, ThreadPlace, WorkerSystem } from "./process.ts";
 import { redirectToHttps } from "./redirect.ts";
+import { Refusals } from "./refusals.ts";
 import { requestLog as openRequestLog } from "./request_log.ts";
 import { WORKER_SIGNALS } from "./signals.ts";
 import type { Door, Traffic } from "./traffic.ts";
@@ -118,6 +120,8 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   const meter = metrics?.meter ?? null;
   const inFlight = new InFlight({ settings, register, meter, log, requestLog, now: system.now });
   const concurrency = settings.limitConcurrency > 0 ? new ConcurrencyLimit(settings.limitConcurrency, log, requestLog, meter) : null;
+  const refusals = new Refusals({ log, requestLog, counter: metrics?.refused ?? null, lastAnswer: system.lastAnswer });
+  let gate: Gate | null = null;
   let tracing: Tracing | null = null;
   const tally = start.canary ? { answers: 0, errors: 0 } : null;
   const open: Open[] = [];
@@ -245,6 +249,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
       }
       // Whoever brings an SDK of his own has set it up by now.
       await tracing?.connect();
+      gate = await openGate(settings, refusals);
       application = loaded;
       if (settings.loopLag > 0) watchLoop(system, settings.loopLag * 1000, { inFlight, log });
       if (start.slot === 0 && start.generation === 1 && (thread?.index ?? 0) === 0) for (const text of limitations(settings, loaded)) log("warning", "limitation", { text });
@@ -299,9 +304,10 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
     const door: Door = { inFlight: 0, closing: closing || workerClass.keepAlive === false, madeUpHost: null };
     const served: Application = place.redirect === undefined ? application! : { kind: "fetch", fetch: redirectToHttps({ port: place.redirect, noHost: () => door.madeUpHost }) };
     const tls = place.redirect === undefined ? start.tls : undefined;
-    const handling: Handling = { system, settings, address: place.address, scheme: tls === undefined ? "http" : "https", door, traffic, log, requestLog, register, metrics, requestHooks: hooks?.requests ?? null, multiprocess: start.multiprocess };
+    const handling: Handling = { system, settings, address: place.address, scheme: tls === undefined ? "http" : "https", door, traffic, log, requestLog, register, metrics, requestHooks: hooks?.requests ?? null, refusals, multiprocess: start.multiprocess };
     const made = classed(createHandler(served, handling));
-    const attended = inFlight.attend(tally === null ? made.handler : tallied(made.handler, tally));
+    const gated = gate!(made.handler, () => door.madeUpHost);
+    const attended = inFlight.attend(tally === null ? gated : tallied(gated, tally));
     const guarded = concurrency === null ? attended : concurrency.guard(attended, thread ? { get inFlight() { return thread.gauges.totalInFlight(); } } : traffic, door);
     const noted = notes === null ? guarded : notes.watch(guarded);
     const traced = tracing === null ? noted : tracing.around(noted, place.address);
@@ -311,6 +317,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
       handler: identified(traced, settings),
       onError: refuse,
       keepAlive: settings.keepAlive,
+      ...(settings.limitRequestBody > 0 ? { mostBody: settings.limitRequestBody } : {}),
       backlog: settings.backlog,
       ...(served.kind === "fetch" ? { webSockets: { handlers: served.websocket ?? null, opened: (socket: OpenSocket) => webSockets.opened(socket) } } : {}),
       ...(tls === undefined ? {} : { tls }),

@@ -49,7 +49,7 @@ export async function warmUp(application: Application, { system, settings, log, 
   // The URL is ours, whatever the runtime makes of a client's.
   const own = { rawUrls: false, checkHeaders: system.checkHeaders };
   const scheme = isSecure(settings) ? "https" : "http";
-  const handling = { system: own, settings, address, scheme, door, traffic, log, requestLog: null, requestHooks: null, register: null, metrics: null, multiprocess } as const;
+  const handling = { system: own, settings, address, scheme, door, traffic, log, requestLog: null, requestHooks: null, refusals: { note: () => {} }, register: null, metrics: null, multiprocess } as const;
   const { handler } = createHandler(application, handling);
   for (const warmup of settings.warmup.map(parseWarmup)) {
     for (let i = 0; i < warmup.times; i++) await ask(handler, warmup, { origin: `${scheme}://${hostOf(address)}`, host: hostOf(address), app: settings.app });

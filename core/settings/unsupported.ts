@@ -22,12 +22,6 @@ export const UNSUPPORTED: readonly Unsupported[] = [
     instead: "use --runtime deno where a mesh or Cloud Run speaks it, or let the proxy in front speak HTTP/1.1",
   },
   {
-    names: ["limit_request_line", "limit_request_fields", "limit_request_field_size"],
-    flags: ["--limit-request-line", "--limit-request-fields", "--limit-request-field-size", "--limit-request-field_size"],
-    because: "the runtime's native server reads the head of a request, within limits of its own, and shows it when it is complete",
-    instead: "set the limits of the proxy in front, such as large_client_header_buffers of nginx",
-  },
-  {
     names: ["preload_app"], flags: ["--preload"],
     because: "workers are not forked, so that nothing loaded before them would be shared",
     instead: "leave it out: a reload boots the new workers first, and changes nothing when the application cannot be loaded",
@@ -58,8 +52,8 @@ export const UNSUPPORTED: readonly Unsupported[] = [
     instead: "leave it out",
   },
   {
-    names: ["permit_obsolete_folding", "permit_unconventional_http_method", "permit_unconventional_http_version", "casefold_http_method", "strip_header_spaces"],
-    flags: ["--permit-obsolete-folding", "--permit-unconventional-http-method", "--permit-unconventional-http-version", "--casefold-http-method", "--strip-header-spaces"],
+    names: ["permit_obsolete_folding", "permit_unconventional_http_version", "casefold_http_method", "strip_header_spaces"],
+    flags: ["--permit-obsolete-folding", "--permit-unconventional-http-version", "--casefold-http-method", "--strip-header-spaces"],
     because: "the runtime's native server reads requests, and what it takes cannot be set",
     instead: "mend the client, or put a proxy in front that does",
   },
