@@ -38,7 +38,7 @@ export interface Busy {
   see(open: ReadonlySet<number>): void;
 }
 
-export interface NativeServeOptions {
+export interface NativeServeOptions extends Pick<ServeOptions, "webSockets" | "tls"> {
   readonly at: { readonly host: string; readonly port: number; readonly reusePort?: boolean; readonly backlog?: number } | { readonly path: string };
   readonly handler: NativeHandler;
   /** Answers when the handler threw: the gateway never does, so this is the last line of defence. */
@@ -52,7 +52,6 @@ export interface NativeServeOptions {
    * tell them apart, and cannot be told afterwards: without this, connections there keep its longest idle time, 255 s.
    */
   readonly whenEnding?: (response: Response, run: () => void) => boolean;
-  readonly webSockets?: ServeOptions["webSockets"];
 }
 
 /** Sockets without the C library. */

@@ -12,6 +12,7 @@ import type { Gauges } from "./gauges.ts";
 import type { LogRing } from "../black_box/log_ring.ts";
 import type { TracingHost } from "../otlp/api.ts";
 import type { Register } from "./register.ts";
+import type { Tls } from "./tls.ts";
 import type { OpenSocket } from "./web_sockets.ts";
 import type { WsgiAdapter } from "./wsgi.ts";
 
@@ -196,6 +197,7 @@ export interface ServeOptions {
   readonly lightRequests?: boolean;
   /** If the body of `response` is a stream, has `run` called just before it ends, and says true; absent where nobody can tell. */
   readonly whenEnding?: (response: Response, run: () => void) => boolean;
+  readonly tls?: Tls;
   /** For an application that may have WebSockets: what it hears of them by where that is a matter of the server (Bun), and who else wants to know. */
   readonly webSockets?: { readonly handlers: object | null; readonly opened: (socket: OpenSocket) => () => void };
 }

@@ -107,7 +107,7 @@ export class Census {
   }
 
   /** All there is to tell now. */
-  stats(state: Arbiter, runtime: string, held: readonly Held[]): Stats {
+  stats(state: Arbiter, runtime: string, held: readonly Held[], addresses = held.map(({ address }) => addressText(address))): Stats {
     const { system, version } = this.#options;
     const of = new Map([...this.#living.keys()].map((id) => [id, this.#requestsOf(id)]));
     return makeStats({
@@ -120,7 +120,7 @@ export class Census {
       logged: addLogged([this.#logged, ...[...of.keys()].map((id) => readLogged(this.#cellsOf(id)))]),
       requestsOf: (id) => of.get(id) ?? null,
       healthOf: (id) => this.#health.get(id) ?? null,
-      listeners: this.#listeners(held),
+      listeners: this.#listeners(held, addresses),
       application: this.#aggregate.stats(),
     });
   }
@@ -133,11 +133,11 @@ export class Census {
     return this.#cells.get(id) ?? this.#living.get(id)?.meter() ?? null;
   }
 
-  #listeners(held: readonly Held[]): ListenerStats[] {
-    return held.map(({ address }) => {
+  #listeners(held: readonly Held[], addresses: readonly string[]): ListenerStats[] {
+    return held.map(({ address }, index) => {
       const kind = address.kind === "tcp" ? "tcp" : "unix";
       const table = this.#table(kind);
-      return { address: addressText(address), queue: table === null ? null : queueOf(address, table) };
+      return { address: addresses[index]!, queue: table === null ? null : queueOf(address, table) };
     });
   }
 
