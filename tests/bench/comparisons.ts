@@ -24,7 +24,7 @@ export interface Comparison {
   readonly needs: readonly string[];
 }
 
-export const GROUPS = ["hello", "apps", "features", "bodies", "servers"] as const;
+export const GROUPS = ["hello", "apps", "features", "bodies", "servers", "python"] as const;
 export type Group = (typeof GROUPS)[number];
 
 /** What a browser sends. */
@@ -47,7 +47,7 @@ const BROWSER: readonly string[] = [
 
 /** All comparisons for a runtime. On Node, whose own server makes no Request and no Response and serves no Hono, they are only shown. */
 export function comparisons(runtime: RuntimeName): Comparison[] {
-  if (runtime !== "node") return [...all(runtime), ...servers(runtime)];
+  if (runtime !== "node") return [...all(runtime), ...servers(runtime), ...python(runtime)];
   return all(runtime).filter(({ name }) => name !== "a Hono application").map((one) => ({ ...one, atLeast: null }));
 }
 
@@ -91,6 +91,14 @@ function servers(runtime: RuntimeName): Comparison[] {
     against({ name: "uwsgi, 2 workers", command: ["uwsgi", "--http", "127.0.0.1:{port}", "--http-keepalive", "--master", "-p", "2", "--disable-logging", "--wsgi-file", "tests/bench/apps/wsgi.py"] }, null, "uwsgi"),
     against({ name: "nginx, return 200", command: ["sh", "-c", NGINX] }, null, "nginx"),
   ];
+}
+
+/** The same Flask application in as many Python processes. */
+function python(runtime: RuntimeName): Comparison[] {
+  const folder = `${root}tests/bench/apps`;
+  const ours: Contestant = { name: "tsgi wsgi", command: [...script(runtime), "mod.ts", "wsgi", "flask_app:app", "-w", "2", "-b", "127.0.0.1:{port}", "--python", "/usr/bin/python3", "--python-path", folder] };
+  const base: Contestant = { name: "gunicorn sync, 2 workers, Flask", command: ["gunicorn", "-w", "2", "-b", "127.0.0.1:{port}", "--chdir", folder, "flask_app:app"] };
+  return [{ group: "python", name: `against ${base.name}`, subject: ours, base, by: "throughput", atLeast: 1, load: { connections: 16 }, needs: ["wrk", "gunicorn"] }];
 }
 
 const NGINX = `cat > "$TSGI_BENCH_FILE.nginx" <<END

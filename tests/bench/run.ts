@@ -1,7 +1,7 @@
 /**
  * tsgi beside the bare native servers and others, in interleaved pairs. Prints Markdown; `--json FILE` keeps every sample.
  *
- * Usage: bun tests/bench/run.ts [deno|bun|node ...] [hello|apps|features|bodies|servers|start|scale ...] [--pairs 7] [--seconds 2] [--json FILE]
+ * Usage: bun tests/bench/run.ts [deno|bun|node ...] [hello|apps|features|bodies|servers|python|start|scale ...] [--pairs 7] [--seconds 2] [--json FILE]
  * Without a group, the quick set: hello and apps. `start` and `scale` are no pairs, but tables of their own.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
