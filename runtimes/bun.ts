@@ -3,6 +3,7 @@ import type { FFIType as BunType } from "bun:ffi";
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { checkHeaders } from "../core/arbiter/fetch_answer.ts";
+import { followed, followUpgrades, isUpgraded } from "./bun_web_sockets.ts";
 import type { CFunction, CType, Ffi, NativeServeOptions, NativeServer, Runtime } from "./runtime.ts";
 
 // Not a declaration: in one file for both runtimes (`tsgi build --format mjs`), Deno would look for the module.
@@ -14,6 +15,7 @@ export const runtime: Runtime = {
   minimum: "1.4.5",
   ffi: ffi(),
   serve,
+  isUpgraded,
   rawUrls: false,
   debugsOnUsr1: false,
   hasSlowClock: false,
@@ -57,7 +59,9 @@ function ffi(): Ffi {
 }
 
 function serve(options: NativeServeOptions): NativeServer {
-  const { at, onError } = options;
+  const { at, onError, webSockets } = options;
+  const isFollowed = webSockets !== undefined && webSockets.handlers !== null;
+  const handler = isFollowed ? unanswered(options.handler) : options.handler;
   // Where nobody can say when a stream ends, connections are rather kept too long than answers cut short.
   const keepAlive = options.keepAlive > 0 && options.whenEnding === undefined ? MOST_IDLE : options.keepAlive;
   const { promise: finished, resolve } = Promise.withResolvers<unknown>();
@@ -65,9 +69,12 @@ function serve(options: NativeServeOptions): NativeServer {
     ...("path" in at ? { unix: at.path } : { hostname: at.host, port: at.port, reusePort: at.reusePort ?? false }),
     development: false,
     idleTimeout: idleTime(keepAlive),
-    fetch: keepAlive === 0 ? options.handler : unhurried({ ...options, keepAlive }),
+    ...(options.mostBody === undefined ? {} : { maxRequestBodySize: Math.max(MOST_BODY, options.mostBody) }),
+    fetch: keepAlive === 0 ? handler : unhurried({ ...options, handler, keepAlive }),
+    ...(isFollowed ? { websocket: followed(webSockets) } : {}),
     error: onError,
   } as Bun.Serve.Options<undefined>);
+  if (isFollowed) followUpgrades(server);
   return {
     ...(server.port === undefined ? {} : { port: server.port }),
     stop: async (hard) => {
@@ -77,6 +84,18 @@ function serve(options: NativeServeOptions): NativeServer {
     finished,
   };
 }
+
+/** For a connection that is a WebSocket's, Bun takes undefined. */
+function unanswered(handler: NativeServeOptions["handler"]): NativeServeOptions["handler"] {
+  const answered = (response: Response) => (response.status === 101 ? (undefined as unknown as Response) : response);
+  return (request, platform) => {
+    const answer = handler(request, platform);
+    return answer instanceof Response ? answered(answer) : answer.then(answered);
+  };
+}
+
+/** What Bun takes without being told. */
+const MOST_BODY = 128 * 2 ** 20;
 
 /** The longest idle time that Bun knows, in seconds. */
 const MOST_IDLE = 255;

@@ -15,6 +15,7 @@ import { Worker } from "node:worker_threads";
 import { checkHeaders } from "../core/arbiter/fetch_answer.ts";
 import type { Served } from "../core/arbiter/listener.ts";
 import type { Millis, ServeOptions } from "../core/arbiter/process.ts";
+import type { LastAnswer } from "../core/arbiter/refusals.ts";
 import { NodeRequest, realRequest, urlOf } from "./node_request.ts";
 import { isWhole, LightResponse, send } from "./node_response.ts";
 import type { NativeServer, Runtime } from "./runtime.ts";
@@ -30,7 +31,7 @@ export const runtime: Runtime = {
     addressOf: () => 0n,
     memory: () => new Uint8Array(0),
   },
-  serve: async ({ at, ...options }) => native(await listen("path" in at ? { path: at.path } : tcp(at), options)),
+  serve: async ({ at, webSockets: _, ...options }) => native(await listen("path" in at ? { path: at.path } : tcp(at), options)),
   native: {
     adopt: async (descriptor, options) => served(await listen({ fd: descriptor, backlog: options.backlog ?? BACKLOG }, options)),
     bind: async ({ host, port }, options) => served(await listen(tcp({ host, port, reusePort: true, backlog: options.backlog }), options)),
@@ -50,6 +51,7 @@ export const runtime: Runtime = {
   Response: LightResponse,
   isWhole,
   rawUrls: true,
+  lastAnswer,
   hasSlowClock: false,
   endsThreads: false,
   isThread: false,
@@ -109,6 +111,7 @@ function receiver({ handler, onError, lightRequests = false }: ServeOptions): (i
     const request = requestOf(incoming, outgoing, lightRequests);
     if (request === null) return refuse(incoming, outgoing);
     const answer = attempt(() => handler(request, new Platform(incoming, outgoing)));
+    if (sawLast && lastAnswers.has(answer)) refused.add(incoming.socket);
     if (answer instanceof Response) return send(incoming, outgoing, answer);
     answer.then((response) => send(incoming, outgoing, response), (error: unknown) => send(incoming, outgoing, onError(error)));
   };
@@ -124,14 +127,31 @@ function receiver({ handler, onError, lightRequests = false }: ServeOptions): (i
 
 function requestOf(incoming: IncomingMessage, outgoing: ServerResponse, isLight: boolean): Request | null {
   const url = urlOf(incoming, NO_HOST);
-  // There are no chunks in HTTP/1.0: somebody in front may see the end of this request elsewhere.
-  if (url === null || (incoming.httpVersion === "1.0" && incoming.headers["transfer-encoding"] !== undefined)) return null;
+  if (url === null || !isFramed(incoming)) return null;
   if (isLight) return new NodeRequest(url, incoming, outgoing) as unknown as Request;
   try {
     return realRequest(url, incoming, outgoing);
   } catch {
     return null;
   }
+}
+
+/** Whether nobody in front can have seen the end of this request elsewhere: there are no chunks in HTTP/1.0, and no other coding is understood. */
+function isFramed(incoming: IncomingMessage): boolean {
+  if (incoming.httpVersion !== "1.0" && (incoming.method === "GET" || incoming.method === "HEAD")) return true;
+  const coding = incoming.headers["transfer-encoding"];
+  return coding === undefined || (incoming.httpVersion !== "1.0" && coding.toLowerCase() === "chunked");
+}
+
+/** Answers after which nothing more is served: what was in the pipeline behind them has been read by then. */
+const lastAnswers = new WeakSet<object>();
+let sawLast = false;
+
+function lastAnswer(text: string, init: Parameters<LastAnswer>[1]): Response {
+  const response = new LightResponse(text, init);
+  lastAnswers.add(response);
+  sawLast = true;
+  return response;
 }
 
 /** Connections on which nothing more is served: what else has come on them was read already. */

@@ -47,7 +47,7 @@ export async function warmUp(application: Application, { system, settings, log, 
   const door = { inFlight: 0, closing: false, madeUpHost: null };
   // The URL is ours, whatever the runtime makes of a client's.
   const own = { rawUrls: false, checkHeaders: system.checkHeaders };
-  const handling = { system: own, settings, address, door, traffic, log, requestLog: null, requestHooks: null, register: null, metrics: null, multiprocess };
+  const handling = { system: own, settings, address, door, traffic, log, requestLog: null, requestHooks: null, refusals: { note: () => {} }, register: null, metrics: null, multiprocess };
   const { handler } = createHandler(application, handling);
   for (const warmup of settings.warmup.map(parseWarmup)) {
     for (let i = 0; i < warmup.times; i++) await ask(handler, warmup, { host: hostOf(address), app: settings.app });

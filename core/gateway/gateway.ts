@@ -39,6 +39,8 @@ export interface GatewayOptions extends EnvironOptions {
   readonly print?: (lines: string, request: Request | null) => void;
   /** Nobody reads the body of a Response but the native server: what was sent can be thrown away. */
   readonly isLast?: boolean;
+  /** Told of each request that is answered with 400 in the application's place, and why. */
+  readonly refused?: (request: Request, platform: unknown, why: "target" | "underscore") => void;
   /** Called when a Response with a stream is made, and before it goes to the server: `finished` follows when the stream has ended. */
   readonly streaming?: (exchange: Exchange, response: Response) => void;
   /** Called once for each request when its response is over; before the Response is returned if the body was an Array. */
@@ -69,9 +71,15 @@ export function createGateway(app: App, options: GatewayOptions = {}): GatewayHa
     const call = new Call(gateway, mode, request, pathStart < 0 ? roughStart(url) : pathStart, platform, context);
     if (gateway.clock !== null) call.since = gateway.clock();
     call.environ = makeEnviron(call);
-    if (pathStart < 0) return plain(call, 400, null);
+    if (pathStart < 0) {
+      options.refused?.(request, platform, "target");
+      return plain(call, 400, null);
+    }
     if (looksFirst) {
-      if (underscoreHeaders === "refuse" && hasUnderscore(request.headers)) return plain(call, 400, null);
+      if (underscoreHeaders === "refuse" && hasUnderscore(request.headers)) {
+        options.refused?.(request, platform, "underscore");
+        return plain(call, 400, null);
+      }
       if (mountedPath(call) === null) return plain(call, 404, null);
     }
     let body: unknown;
@@ -104,6 +112,7 @@ function modeOf(kind: PlatformKind, options: GatewayOptions): Mode & TargetRules
     hasReason: (options.statusText ?? byDefault) === "explicit",
     copies: kind === "bun",
     raw: isRaw,
+    noHost: options.noHost,
     scheme: options.scheme ?? (typeof options.server === "object" ? options.server.urlScheme : undefined),
   };
 }

@@ -25,6 +25,8 @@ export interface TargetRules {
   readonly raw: boolean;
   /** The listener's scheme, if known: an absolute-form target that claims another is refused. */
   readonly scheme?: "http" | "https" | undefined;
+  /** What stands for Host where the client sent none, or none that Deno could use: it is compared with Host each time. */
+  readonly noHost?: (() => string | null) | undefined;
 }
 
 interface WithHeaders {
@@ -58,8 +60,8 @@ export function splitTarget(url: string, request: WithHeaders, rules: TargetRule
   const end = slash < 0 ? authorityEnd(url, from) : slash;
   const isAmbiguous = raw && slash >= 0 && url.indexOf("/", slash + 1) >= 0;
   const authority = url.slice(from, end);
-  if ((isAmbiguous || !accepted.has(authority)) && !examine(authority, request, raw)) return -1;
-  if (slash >= 0 && from <= 8) {
+  if ((isAmbiguous || !accepted.has(authority)) && !examine(authority, request, rules)) return -1;
+  if (slash >= 0 && from <= 8 && accepted.has(authority)) {
     lastOrigin = url.slice(0, end + 1);
     lastScheme = from === 8 ? "https" : "http";
   }
@@ -82,13 +84,14 @@ function authorityEnd(url: string, from: number): number {
   return end < 0 ? url.length : from + end;
 }
 
-function examine(authority: string, request: WithHeaders, raw: boolean): boolean {
+function examine(authority: string, request: WithHeaders, { raw, noHost }: TargetRules): boolean {
   if (!AUTHORITY.test(authority)) return false;
   if (raw) {
     // Absent under HTTP/2, where :authority was used, and where Deno made up an authority for a request without Host.
     const host = request.headers.get("host");
     if (host !== null && host !== "" && !isSameAuthority(host, authority)) return false;
   }
+  if (raw && authority === noHost?.()) return true;
   if (accepted.size >= REMEMBERED) accepted.clear();
   accepted.add(authority);
   return true;

@@ -86,6 +86,8 @@ export const MESSAGES = {
   exiting: (f) => `Worker exiting (pid: ${f.pid})`,
   "parent-changed": (f) => `Parent changed, shutting down: <Worker ${f.pid}>`,
   "request-error": (f) => `Error handling request ${f.method} ${f.path}: ${f.reason}`,
+  refused: (f) => `Invalid request from ip=${f.peer}: ${f.reason}`,
+  "refused-more": (f) => `Refused ${f.requests} more invalid ${f.requests === 1 ? "request" : "requests"} within a second`,
   autorestarting: () => "Autorestarting worker after current request.",
   "worker-winch-ignored": () => "worker: SIGWINCH ignored.",
   // a worker, in its own

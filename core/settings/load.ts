@@ -1,4 +1,5 @@
 /** Puts the settings together, at start and again on every reload. */
+import { requestLimitProblems } from "./request_limits.ts";
 import { accessFormatProblems } from "../logging/access.ts";
 import { parseSyslogAddress } from "../logging/syslog.ts";
 import { type Command, type CommandLine, parseCommandArgs, parseCommandLine, type ParseArgs } from "./command_line.ts";
@@ -97,6 +98,7 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
   problems.push(...adminProblems(settings, resolved.sources));
   problems.push(...nameProblems(settings.forwarderHeaders, resolved.sources.forwarderHeaders));
   problems.push(...headerProblems(settings.secureSchemeHeaders, resolved.sources.secureSchemeHeaders));
+  problems.push(...requestLimitProblems(settings, resolved.sources));
   problems.push(...otlpProblems(settings, resolved.sources));
   problems.push(...statsdProblems(settings, resolved.sources));
   if (settings.rootPath !== null && !/^(?:\/[^/?#]+)+$/.test(settings.rootPath)) problems.push(noMount(settings.rootPath, resolved.sources.rootPath));

@@ -16,6 +16,7 @@ export const SECTIONS = {
   workers: "Worker Processes",
   mechanics: "Server Mechanics",
   logging: "Logging",
+  security: "Security",
   naming: "Process Naming",
   commands: "Commands",
 } as const;
@@ -423,6 +424,55 @@ export const TABLE = {
   rootPath: {
     kind: "text", default: null, section: "mechanics", applies: "reload", metavar: "PATH", shown: "none",
     doc: "Path that a TSGI application is mounted at, such as /shop: it moves from PATH_INFO to SCRIPT_NAME, and what is not below it gets 404.",
+  },
+  limitRequestLine: {
+    kind: "integer", min: 0, default: 0, section: "security", applies: "reload", metavar: "BYTES", shown: "0: what the runtime takes",
+    doc:
+      "Bytes of a request line beyond which the client gets 414. The runtime has a limit before this one, which cannot be raised here: 65,529 on Deno, " +
+      "and 16 KiB for the whole head on Bun and Node. On Bun the target counts as its URL spells it, with escapes added and dot-segments resolved. 0 adds no limit.",
+  },
+  limitRequestFields: {
+    kind: "integer", min: 0, max: 32768, default: 0, section: "security", applies: "reload", shown: "0: what the runtime takes",
+    doc:
+      "Header fields of a request beyond which the client gets 431; fields of the same name count as one. The runtime's own limit comes first, on Deno 128, on Bun " +
+      "198. With a value, the headers of each request are read, which costs a fifth of the smallest answer. 0 adds no limit.",
+  },
+  limitRequestFieldSize: {
+    kind: "integer", min: 0, default: 0, section: "security", applies: "reload", alias: "limit-request-field_size", metavar: "BYTES", shown: "0: what the runtime takes",
+    doc:
+      "Bytes of a header field, name and value, beyond which the client gets 431; fields of the same name are one. The runtime's own limit for the whole head comes " +
+      "first: 64 KiB on Deno, 16 KiB on Bun and Node. With a value, the headers of each request are read, which costs a fifth of the smallest answer. 0 adds no limit.",
+  },
+  limitRequestBody: {
+    kind: "integer", min: 0, default: 0, section: "security", applies: "reload", metavar: "BYTES", shown: "0: what the runtime takes",
+    doc:
+      "Bytes of a request's body beyond which the client gets 413: at once if Content-Length says so, else when the application has read so many. " +
+      "0 leaves it to the runtime: 128 MiB on Bun, any number on Deno and Node.",
+  },
+  requestBodyTimeout: {
+    kind: "seconds", min: 0, default: 0, section: "security", applies: "reload",
+    doc:
+      "Time a client may send nothing of a body while the application waits for it, before it gets 408. Who sends a byte now and then is bounded by " +
+      "request-timeout alone. 0 waits for ever.",
+  },
+  permitUnconventionalHttpMethod: {
+    kind: "boolean", default: false, section: "security", applies: "reload",
+    doc:
+      "Takes methods with lower case letters, and of less than 3 or more than 20 characters, instead of answering 400. For Deno: Bun and Node know a list of methods and " +
+      "refuse all others themselves. CONNECT gets 405 in any case.",
+  },
+  allowedHosts: {
+    kind: "texts", separator: ",", default: [], section: "security", applies: "reload", metavar: "HOST", shown: "every host",
+    doc:
+      "Names that a request may be for, others get 400: example.org, .example.org for that and all below it, *.example.org for all below it, and addresses such as 127.0.0.1 or [::1]. " +
+      "Ports make no difference. Name what health checks use too.",
+  },
+  strictHeaders: {
+    kind: "boolean", default: false, section: "security", applies: "reload",
+    doc:
+      "Refuses what runtimes let through: two Hosts or none, Transfer-Encoding other than chunked (501), two Content-Types, an unknown Expect (417), control characters " +
+      "in values, and secureSchemeHeaders of a trusted proxy that contradict each other. It reads the headers of each request, which costs a fifth of the smallest " +
+      "answer. For a server without a proxy in front; HTTP/1.0 clients must send Host.",
   },
   accessLogfile: {
     kind: "text", default: null, section: "logging", applies: "reload", metavar: "FILE", shown: "off",

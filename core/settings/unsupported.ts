@@ -18,12 +18,6 @@ export const UNSUPPORTED: readonly Unsupported[] = [
     instead: "have a proxy terminate TLS, such as the one that tsgi init nginx --tls writes",
   },
   {
-    names: ["limit_request_line", "limit_request_fields", "limit_request_field_size"],
-    flags: ["--limit-request-line", "--limit-request-fields", "--limit-request-field-size", "--limit-request-field_size"],
-    because: "the runtime's native server reads the head of a request, within limits of its own, and shows it when it is complete",
-    instead: "set the limits of the proxy in front, such as large_client_header_buffers of nginx",
-  },
-  {
     names: ["preload_app"], flags: ["--preload"],
     because: "workers are not forked, so that nothing loaded before them would be shared",
     instead: "leave it out: a reload boots the new workers first, and changes nothing when the application cannot be loaded",
@@ -54,8 +48,8 @@ export const UNSUPPORTED: readonly Unsupported[] = [
     instead: "leave it out",
   },
   {
-    names: ["permit_obsolete_folding", "permit_unconventional_http_method", "permit_unconventional_http_version", "casefold_http_method", "strip_header_spaces"],
-    flags: ["--permit-obsolete-folding", "--permit-unconventional-http-method", "--permit-unconventional-http-version", "--casefold-http-method", "--strip-header-spaces"],
+    names: ["permit_obsolete_folding", "permit_unconventional_http_version", "casefold_http_method", "strip_header_spaces"],
+    flags: ["--permit-obsolete-folding", "--permit-unconventional-http-version", "--casefold-http-method", "--strip-header-spaces"],
     because: "the runtime's native server reads requests, and what it takes cannot be set",
     instead: "mend the client, or put a proxy in front that does",
   },
