@@ -3,6 +3,8 @@ import type { FFIType as BunType } from "bun:ffi";
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { checkHeaders } from "../core/arbiter/fetch_answer.ts";
+import type { Tls } from "../core/arbiter/tls.ts";
+import { followed, followUpgrades, isUpgraded } from "./bun_web_sockets.ts";
 import type { CFunction, CType, Ffi, NativeServeOptions, NativeServer, Runtime } from "./runtime.ts";
 
 // Not a declaration: in one file for both runtimes (`tsgi build --format mjs`), Deno would look for the module.
@@ -14,6 +16,7 @@ export const runtime: Runtime = {
   minimum: "1.4.5",
   ffi: ffi(),
   serve,
+  isUpgraded,
   rawUrls: false,
   debugsOnUsr1: false,
   hasSlowClock: false,
@@ -57,7 +60,9 @@ function ffi(): Ffi {
 }
 
 function serve(options: NativeServeOptions): NativeServer {
-  const { at, onError } = options;
+  const { at, onError, webSockets, tls } = options;
+  const isFollowed = webSockets !== undefined && webSockets.handlers !== null;
+  const handler = isFollowed ? unanswered(options.handler) : options.handler;
   // Where nobody can say when a stream ends, connections are rather kept too long than answers cut short.
   const keepAlive = options.keepAlive > 0 && options.whenEnding === undefined ? MOST_IDLE : options.keepAlive;
   const { promise: finished, resolve } = Promise.withResolvers<unknown>();
@@ -65,9 +70,13 @@ function serve(options: NativeServeOptions): NativeServer {
     ...("path" in at ? { unix: at.path } : { hostname: at.host, port: at.port, reusePort: at.reusePort ?? false }),
     development: false,
     idleTimeout: idleTime(keepAlive),
-    fetch: keepAlive === 0 ? options.handler : unhurried({ ...options, keepAlive }),
+    ...(options.mostBody === undefined ? {} : { maxRequestBodySize: Math.max(MOST_BODY, options.mostBody) }),
+    fetch: keepAlive === 0 ? handler : unhurried({ ...options, handler, keepAlive }),
+    ...(tls === undefined ? {} : { tls: tlsOptions(tls), http2: tls.http2 }),
+    ...(isFollowed ? { websocket: followed(webSockets) } : {}),
     error: onError,
   } as Bun.Serve.Options<undefined>);
+  if (isFollowed) followUpgrades(server);
   return {
     ...(server.port === undefined ? {} : { port: server.port }),
     stop: async (hard) => {
@@ -77,6 +86,34 @@ function serve(options: NativeServeOptions): NativeServer {
     finished,
   };
 }
+
+/** One context for whoever names no server, and one for each name. */
+function tlsOptions({ pairs, ca, ciphers, minVersion }: Tls): Bun.TLSOptions[] {
+  const common = {
+    ...(ca === null ? {} : { ca, requestCert: true, rejectUnauthorized: true }),
+    ...(ciphers === null ? {} : { ciphers }),
+    ...(minVersion === "1.3" ? { minVersion: TLS_1_3 } : {}),
+  };
+  const [first] = pairs;
+  const byName = new Map(pairs.toReversed().flatMap((pair) => pair.names.map((name) => [name, pair] as const)));
+  const others = pairs.length === 1 ? [] : [...byName].map(([serverName, { cert, key }]) => ({ ...common, serverName, cert, key }));
+  return [{ ...common, cert: first!.cert, key: first!.key }, ...others];
+}
+
+/** As in TLS's own messages. */
+const TLS_1_3 = 0x0304;
+
+/** For a connection that is a WebSocket's, Bun takes undefined. */
+function unanswered(handler: NativeServeOptions["handler"]): NativeServeOptions["handler"] {
+  const answered = (response: Response) => (response.status === 101 ? (undefined as unknown as Response) : response);
+  return (request, platform) => {
+    const answer = handler(request, platform);
+    return answer instanceof Response ? answered(answer) : answer.then(answered);
+  };
+}
+
+/** What Bun takes without being told. */
+const MOST_BODY = 128 * 2 ** 20;
 
 /** The longest idle time that Bun knows, in seconds. */
 const MOST_IDLE = 255;

@@ -13,6 +13,20 @@ const [NONE, CONTENT_TYPE] = [1, 2];
 /** Throws {@linkcode AnswerError} for a header whose value has a control character: it would end the process. */
 export const checkHeaders: (response: Response) => void = choose();
 
+/**
+ * An answer after which Deno closes the connection, which it does not for `Connection: close` alone: a body of the length that was announced,
+ * whose stream then breaks. The client sees a whole answer.
+ */
+export function lastAnswer(text: string, { status, headers }: { readonly status: number; readonly headers: Record<string, string> }): Response {
+  const bytes = new TextEncoder().encode(text);
+  let isSent = false;
+  const pull = (controller: ReadableStreamDefaultController<Uint8Array<ArrayBuffer>>): void => {
+    if (isSent) return controller.error(new Error("The connection is to be closed"));
+    isSent = true;
+    controller.enqueue(bytes);
+  };
+  return new Response(new ReadableStream({ pull }, { highWaterMark: 0 }), { status, headers: { ...headers, "content-length": String(bytes.length) } });
+}
 
 interface Places {
   readonly kind: symbol;

@@ -9,12 +9,15 @@
  */
 import { spawnSync } from "node:child_process";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { ServerOptions as HttpsOptions } from "node:https";
 import { type AddressInfo, Server as NetServer } from "node:net";
 import process from "node:process";
 import { Worker } from "node:worker_threads";
 import { checkHeaders } from "../core/arbiter/fetch_answer.ts";
 import type { Served } from "../core/arbiter/listener.ts";
 import type { Millis, ServeOptions } from "../core/arbiter/process.ts";
+import type { LastAnswer } from "../core/arbiter/refusals.ts";
+import type { Tls } from "../core/arbiter/tls.ts";
 import { NodeRequest, realRequest, urlOf } from "./node_request.ts";
 import { isWhole, LightResponse, send } from "./node_response.ts";
 import type { NativeServer, Runtime } from "./runtime.ts";
@@ -35,7 +38,7 @@ export const runtime: Runtime = {
     adopt: async (descriptor, options) => served(await listen({ fd: descriptor, backlog: options.backlog ?? BACKLOG }, options)),
     bind: async ({ host, port }, options) => served(await listen(tcp({ host, port, reusePort: true, backlog: options.backlog }), options)),
     hold: async (address, options) => (await import("./node_sockets.ts")).hold(address, options),
-    namedUnix: (table) => [...boundAs].reduce((text, [path, early]) => text.replaceAll(` ${early}\n`, ` ${path}\n`), table),
+    unixPath: (bound) => [...boundAs].find(([, early]) => early === bound)?.[0] ?? bound,
   },
   become: ({ uid, gid, initgroups }) => {
     if (initgroups !== null) (process as unknown as { initgroups(user: string, group: number): void }).initgroups(initgroups, gid);
@@ -50,6 +53,7 @@ export const runtime: Runtime = {
   Response: LightResponse,
   isWhole,
   rawUrls: true,
+  lastAnswer,
   hasSlowClock: false,
   endsThreads: false,
   isThread: false,
@@ -88,7 +92,9 @@ function tcp({ host, port, reusePort = false, backlog = BACKLOG }: { readonly ho
 }
 
 async function listen(where: Where, options: ServeOptions): Promise<Server> {
-  const server = createServer({ headersTimeout: HEAD, requestTimeout: 0, connectionsCheckingInterval: 1000, keepAliveTimeout: options.keepAlive * 1000 }, receiver(options));
+  const limits = { headersTimeout: HEAD, requestTimeout: 0, connectionsCheckingInterval: 1000, keepAliveTimeout: options.keepAlive * 1000 };
+  const { tls } = options;
+  const server = tls === undefined ? createServer(limits, receiver(options)) : (await import("node:https")).createServer({ ...limits, ...(await tlsOptions(tls)) }, receiver(options));
   try {
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
@@ -102,6 +108,26 @@ async function listen(where: Where, options: ServeOptions): Promise<Server> {
   return server;
 }
 
+async function tlsOptions({ pairs, ca, ciphers, minVersion }: Tls): Promise<HttpsOptions> {
+  const { createSecureContext } = await import("node:tls");
+  const common = { ...(ciphers === null ? {} : { ciphers }), minVersion: `TLSv${minVersion}` } as const;
+  const client = ca === null ? {} : { ca, requestCert: true, rejectUnauthorized: true };
+  const byName = new Map(pairs.toReversed().flatMap(({ names, cert, key }) => {
+    const context = createSecureContext({ ...common, ...client, cert, key });
+    return names.map((name) => [name, context] as const);
+  }));
+  const [first] = pairs;
+  return {
+    ...common,
+    ...client,
+    handshakeTimeout: HEAD,
+    cert: first!.cert,
+    key: first!.key,
+    // Without a context, it is the first.
+    ...(pairs.length === 1 ? {} : { SNICallback: (name, found) => found(null, byName.get(name) ?? byName.get(name.replace(/^[^.]+/, "*"))) }),
+  };
+}
+
 /** What node:http calls for each request. */
 function receiver({ handler, onError, lightRequests = false }: ServeOptions): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
   return (incoming, outgoing) => {
@@ -109,6 +135,7 @@ function receiver({ handler, onError, lightRequests = false }: ServeOptions): (i
     const request = requestOf(incoming, outgoing, lightRequests);
     if (request === null) return refuse(incoming, outgoing);
     const answer = attempt(() => handler(request, new Platform(incoming, outgoing)));
+    if (sawLast && lastAnswers.has(answer)) refused.add(incoming.socket);
     if (answer instanceof Response) return send(incoming, outgoing, answer);
     answer.then((response) => send(incoming, outgoing, response), (error: unknown) => send(incoming, outgoing, onError(error)));
   };
@@ -124,14 +151,31 @@ function receiver({ handler, onError, lightRequests = false }: ServeOptions): (i
 
 function requestOf(incoming: IncomingMessage, outgoing: ServerResponse, isLight: boolean): Request | null {
   const url = urlOf(incoming, NO_HOST);
-  // There are no chunks in HTTP/1.0: somebody in front may see the end of this request elsewhere.
-  if (url === null || (incoming.httpVersion === "1.0" && incoming.headers["transfer-encoding"] !== undefined)) return null;
+  if (url === null || !isFramed(incoming)) return null;
   if (isLight) return new NodeRequest(url, incoming, outgoing) as unknown as Request;
   try {
     return realRequest(url, incoming, outgoing);
   } catch {
     return null;
   }
+}
+
+/** Whether nobody in front can have seen the end of this request elsewhere: there are no chunks in HTTP/1.0, and no other coding is understood. */
+function isFramed(incoming: IncomingMessage): boolean {
+  if (incoming.httpVersion !== "1.0" && (incoming.method === "GET" || incoming.method === "HEAD")) return true;
+  const coding = incoming.headers["transfer-encoding"];
+  return coding === undefined || (incoming.httpVersion !== "1.0" && coding.toLowerCase() === "chunked");
+}
+
+/** Answers after which nothing more is served: what was in the pipeline behind them has been read by then. */
+const lastAnswers = new WeakSet<object>();
+let sawLast = false;
+
+function lastAnswer(text: string, init: Parameters<LastAnswer>[1]): Response {
+  const response = new LightResponse(text, init);
+  lastAnswers.add(response);
+  sawLast = true;
+  return response;
 }
 
 /** Connections on which nothing more is served: what else has come on them was read already. */

@@ -1,6 +1,7 @@
 /** What differs between Deno, Bun and Node, as one interface. runtimes/deno.ts, bun.ts and node.ts implement it; nothing else may ask which runtime it is. */
 import type { Hold, NativeHandler, Served } from "../core/arbiter/listener.ts";
 import type { Identity, ServeOptions } from "../core/arbiter/process.ts";
+import type { LastAnswer } from "../core/arbiter/refusals.ts";
 
 /** The few C types that the calls in libc.ts need. A `buffer` is passed by address; `pointer` is an address as a bigint. */
 export type CType = "i32" | "u32" | "i64" | "u64" | "buffer" | "pointer" | "void";
@@ -37,11 +38,13 @@ export interface Busy {
   see(open: ReadonlySet<number>): void;
 }
 
-export interface NativeServeOptions {
+export interface NativeServeOptions extends Pick<ServeOptions, "webSockets" | "tls"> {
   readonly at: { readonly host: string; readonly port: number; readonly reusePort?: boolean; readonly backlog?: number } | { readonly path: string };
   readonly handler: NativeHandler;
   /** Answers when the handler threw: the gateway never does, so this is the last line of defence. */
   readonly onError: (error: unknown) => Response;
+  /** Bytes of a body that have to get through, where the server has a limit of its own. */
+  readonly mostBody?: number;
   /** Seconds a connection may be idle between requests; 0 for any time. A request in flight is never idle, however silent it is. */
   readonly keepAlive: number;
   /**
@@ -58,8 +61,8 @@ export interface NativeSockets {
   /** Binds an address beside others that do the same, and serves it. */
   bind(at: { readonly host: string; readonly port: number }, options: ServeOptions & { readonly backlog: number }): Promise<Served>;
   readonly hold: Hold;
-  /** The kernel's list of unix sockets, with the paths by which ours are known. */
-  namedUnix(table: string): string;
+  /** The path of a unix socket of ours, which the kernel may know under another; any other path as it is. */
+  unixPath(bound: string): string;
 }
 
 export interface Runtime {
@@ -77,6 +80,12 @@ export interface Runtime {
   /** What the gateway makes its answers of, where it is not the platform's own. */
   readonly Response?: typeof Response;
   serve(options: NativeServeOptions): NativeServer | Promise<NativeServer>;
+  /** Where `Connection: close` does not close it: an answer that does. */
+  readonly lastAnswer?: LastAnswer;
+  /** Where WebSockets are not the server's matter (Deno): to be called before the application is loaded, so that it knows of them. */
+  followUpgrades?(): void;
+  /** Where an answer does not tell it (Bun): whether the connection of `request` has become a WebSocket. */
+  isUpgraded?(request: Request): boolean;
   /** Whether a response's body is in memory: undefined where the runtime cannot tell it from a stream. */
   isWhole(response: Response): boolean | undefined;
   /** Whether `request.url` is the client's raw text. */

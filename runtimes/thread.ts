@@ -52,6 +52,7 @@ function begin(order: ThreadBegin): void {
     if (epoll !== null) cutConnections(epoll);
     tell({ exit: code });
   });
+  runtime.followUpgrades?.();
   serve(threadSystem(order));
 }
 
@@ -88,8 +89,10 @@ function threadSystem({ index, gauges, memory }: ThreadBegin): WorkerSystem {
     hostname,
     openLog: (_target, kind) => kind === "access" ? accessLog() : { write: (line) => tell({ line, kind }), reopen: () => {}, close: () => {} },
     rawUrls: runtime.rawUrls,
+    ...(runtime.lastAnswer ? { lastAnswer: runtime.lastAnswer } : {}),
     isWhole: (response) => runtime.isWhole(response),
     checkHeaders: runtime.checkHeaders,
+    ...(runtime.isUpgraded ? { isUpgraded: runtime.isUpgraded } : {}),
     exit: (code) => tell({ exit: code }), // And then it is terminated.
   };
 }

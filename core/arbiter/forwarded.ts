@@ -1,7 +1,7 @@
 /**
  * What a trusted proxy says of the scheme its client used. The headers are gunicorn's (`secure_scheme_headers`); from anybody else they
  * are ordinary headers. gunicorn answers 400 where they contradict each other; to look for that would cost every request a fifth of its time,
- * so here they are looked at when the application asks for the scheme, and then none of them is believed. REMOTE_ADDR is never rewritten: that is for `proxyFix`, which is told how many proxies there are.
+ * so here they are looked at when the application asks for the scheme, and then none of them is believed; with strict-headers, it is 400. REMOTE_ADDR is never rewritten: that is for `proxyFix`, which is told how many proxies there are.
  */
 import { layerServerInfo, recogniseServer } from "../gateway/server_info.ts";
 import type { ServerInfo } from "../gateway/types.ts";
@@ -15,7 +15,7 @@ export function forwardedServer(common: ServerInfo, trusted: Trusted, headers: S
   const secure = Object.entries(headers);
   return (request, argument, context) => {
     const peer = recogniseServer(request, argument, context);
-    return layerServerInfo(new Forwarded(common, peer, () => forwardedScheme(request.headers, secure), trusted) as ServerInfo, peer);
+    return layerServerInfo(new Forwarded(common, peer, () => believed(forwardedScheme(request.headers, secure)), trusted) as ServerInfo, peer);
   };
 }
 
@@ -46,12 +46,16 @@ class Forwarded {
   }
 }
 
-/** Null where nothing is said, or where the headers contradict each other: then nobody knows what the client used, and none is believed. */
-function forwardedScheme(headers: Headers, secure: readonly (readonly [string, string])[]): "http" | "https" | null {
+/** Null where nothing is said. Where the headers contradict each other, nobody knows what the client used, and none is believed. */
+export function forwardedScheme(headers: Headers, secure: readonly (readonly [string, string])[]): "http" | "https" | "contradictory" | null {
   const schemes = new Set<"http" | "https">();
   for (const [name, meaning] of secure) {
     const value = headers.get(name);
     if (value !== null) schemes.add(value === meaning ? "https" : "http");
   }
-  return schemes.size === 1 ? [...schemes][0]! : null;
+  return schemes.size > 1 ? "contradictory" : [...schemes][0] ?? null;
+}
+
+function believed(scheme: ReturnType<typeof forwardedScheme>): "http" | "https" | null {
+  return scheme === "contradictory" ? null : scheme;
 }

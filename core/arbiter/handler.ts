@@ -2,6 +2,7 @@
  * What a worker's native server calls for each request: the application, counted, logged, and told to close when the worker leaves.
  * The hot path: nothing is made per request that the settings do not ask for.
  */
+import { isTold } from "../gateway/error.ts";
 import { createGateway, type Exchange } from "../gateway/gateway.ts";
 import { splitTarget, type TargetRules } from "../gateway/target.ts";
 import type { App, FetchHandler, HeaderList, ServerInfo } from "../gateway/types.ts";
@@ -19,6 +20,7 @@ import { ForwarderHeaders } from "./forwarder_headers.ts";
 import type { Address, NativeHandler } from "./listener.ts";
 import { parseTrusted } from "./networks.ts";
 import type { WorkerSystem } from "./process.ts";
+import { quoted, type Refusals } from "./refusals.ts";
 import type { HookedApp, RequestHooks } from "./request_hooks.ts";
 import type { Register } from "./register.ts";
 import type { RequestLog, Seen } from "./request_log.ts";
@@ -28,11 +30,13 @@ export interface Handling {
   readonly system: Pick<WorkerSystem, "rawUrls" | "checkHeaders" | "Response">;
   readonly settings: Settings;
   readonly address: Address;
+  readonly scheme: "http" | "https";
   readonly door: Door;
   readonly traffic: Traffic;
   readonly log: Log;
   readonly requestLog: RequestLog | null;
   readonly requestHooks: RequestHooks | null;
+  readonly refusals: Pick<Refusals, "note">;
   /** Where streams are noted, once their Response is out of hand. */
   readonly register: Register | null;
   /** Null with --no-metrics. */
@@ -72,7 +76,7 @@ function hookedHandler({ app, entering, finished }: HookedApp, handling: Handlin
 
 const SOFTWARE = "tsgi";
 
-function tsgiHandler(app: App, { system, settings, address, door, traffic, log, requestLog, register, metrics, multiprocess }: Handling, hook: HookedApp["finished"]): Handler {
+function tsgiHandler(app: App, { system, settings, address, scheme, door, traffic, log, requestLog, register, metrics, multiprocess, refusals }: Handling, hook: HookedApp["finished"]): Handler {
   const end = requestLog === null ? finished : finishedAndLogged;
   const streams = new WeakMap<Response, Note>();
   const notes = new WeakMap<Exchange, Note>();
@@ -81,13 +85,16 @@ function tsgiHandler(app: App, { system, settings, address, door, traffic, log, 
   const trusted = parseTrusted(settings.forwardedAllowIps);
   const forwarder = settings.forwarderHeaders.length === 0 ? null : new ForwarderHeaders({ names: settings.forwarderHeaders, trusted, refuses: settings.headerMap === "refuse" });
   const gateway = createGateway(forwarder === null ? app : forwarder.around(app), {
-    server: forwardedServer(serverInfo(address, multiprocess), trusted, settings.secureSchemeHeaders),
-    scheme: "http",
+    server: forwardedServer(serverInfo({ address, scheme, multiprocess }), trusted, settings.secureSchemeHeaders),
+    scheme,
+    knowsTarget: false,
     scriptName: settings.rootPath ?? "",
     underscoreHeaders: settings.headerMap === "dangerous" ? "allow" : forwarder === null ? settings.headerMap : "drop",
     responseHeaders: settings.serverHeader ? SERVER_HEADER : [],
     print: (lines, request) => print(log, lines, request),
     noHost: () => door.madeUpHost,
+    rawUrl: system.rawUrls,
+    refused: (request, platform, why) => refusals.note(request, platform, { why, reason: refusedReason(request, why) }),
     isLast: true,
     environ: !settings.metrics ? {} : { "tsgi.metrics": applicationMetrics },
     ...(system.Response ? { Response: system.Response } : {}),
@@ -171,8 +178,8 @@ function now(): number {
 const SERVER_HEADER: HeaderList = [["Server", SOFTWARE]];
 
 /** The listener's address, which the native server does not know: it thinks it serves somewhere else. */
-function serverInfo(address: Address, multiprocess: boolean): ServerInfo {
-  const common = { software: `${SOFTWARE}/${VERSION}`, urlScheme: "http", multiprocess } as const;
+function serverInfo({ address, scheme, multiprocess }: Pick<Handling, "address" | "scheme" | "multiprocess">): ServerInfo {
+  const common = { software: `${SOFTWARE}/${VERSION}`, urlScheme: scheme, multiprocess } as const;
   if (address.kind !== "tcp") return common;
   return { ...common, serverName: address.host.includes(":") ? `[${address.host}]` : address.host, serverPort: address.port };
 }
@@ -189,15 +196,20 @@ function closing(answer: Response | Promise<Response>): Response | Promise<Respo
   return answer instanceof Response ? withHeader(answer, "connection", "close") : answer.then((response) => withHeader(response, "connection", "close"));
 }
 
-function fetchHandler(fetch: FetchHandler, { system, settings, door, traffic, log, requestLog }: Handling): Handler {
-  const rules: TargetRules = { raw: system.rawUrls, scheme: "http" };
+/** What is wrong with a request that the gateway refuses. */
+function refusedReason({ url, headers }: Request, why: "target" | "underscore"): string {
+  return why === "target" ? `Invalid Host or target: ${quoted(url)}, Host ${quoted(headers.get("host") ?? "")}` : "Invalid HTTP Header: a name has an underscore";
+}
+
+function fetchHandler(fetch: FetchHandler, { system, settings, scheme, door, traffic, log, requestLog, refusals }: Handling): Handler {
+  const rules: TargetRules = { raw: system.rawUrls, scheme, noHost: () => door.madeUpHost };
   return { handler: requestLog === null ? handler : logged };
 
   function handler(request: Request, platform: unknown): Response | Promise<Response> {
     enter(traffic, door);
     let answer: unknown;
     try {
-      answer = splitTarget(request.url, request, rules) < 0 ? plain(400, "Bad Request") : fetch(request, platform);
+      answer = splitTarget(request.url, request, rules) < 0 ? refused(request, platform) : fetch(request, platform);
     } catch (error) {
       return failed(error, request, platform);
     }
@@ -217,6 +229,11 @@ function fetchHandler(fetch: FetchHandler, { system, settings, door, traffic, lo
     }
   }
 
+  function refused(request: Request, platform: unknown): Response {
+    refusals.note(request, platform, { why: "target", reason: refusedReason(request, "target") });
+    return plain(400, "Bad Request");
+  }
+
   function settled(answer: unknown, request: Request, platform: unknown): Response {
     try {
       checkAnswer(answer);
@@ -229,7 +246,7 @@ function fetchHandler(fetch: FetchHandler, { system, settings, door, traffic, lo
 
   function failed(error: unknown, request: Request, platform: unknown): Response {
     const stack = stackOf(error);
-    log("error", "request-error", { method: request.method, path: request.url, reason: thrownText(error), ...(stack === undefined ? {} : { stack }), ...identityFields(request) });
+    if (!isTold(error)) log("error", "request-error", { method: request.method, path: request.url, reason: thrownText(error), ...(stack === undefined ? {} : { stack }), ...identityFields(request) });
     return ended(plain(500, "Internal Server Error"), request, platform);
   }
 

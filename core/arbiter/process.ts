@@ -1,16 +1,20 @@
 /**
  * The process port: what core asks of the operating system. Implemented once for all runtimes in runtimes/process.ts.
  */
+import type { LastAnswer } from "./refusals.ts";
 import type { SyslogAddress } from "../logging/syslog.ts";
 import type { ConfigReader } from "../settings/config_file.ts";
 import type { Loader } from "./application.ts";
 import type { Address, Hold, NativeHandler, Owner, Served } from "./listener.ts";
 import type { FromWorker, ToWorker } from "./message.ts";
+import type { SocketTable } from "../metrics/socket_table.ts";
 import type { MemoryStats } from "../metrics/stats.ts";
 import type { Gauges } from "./gauges.ts";
 import type { LogRing } from "../black_box/log_ring.ts";
 import type { TracingHost } from "../otlp/api.ts";
 import type { Register } from "./register.ts";
+import type { Tls } from "./tls.ts";
+import type { OpenSocket } from "./web_sockets.ts";
 import type { WsgiAdapter } from "./wsgi.ts";
 
 /** Milliseconds on a monotonic clock whose zero means nothing. */
@@ -84,8 +88,8 @@ export interface ArbiterSystem {
   readonly hold: Hold;
   /** Throws when the system gives no process. */
   spawn(options: SpawnOptions): Child;
-  /** The kernel's list of sockets, as in /proc/net/tcp (and tcp6), or /proc/net/unix; null where there is none. */
-  socketTable(kind: "tcp" | "unix"): string | null;
+  /** The kernel's sockets at `addresses`, as far as the system tells. */
+  socketTable(addresses: readonly Address[]): SocketTable;
 }
 
 /** Memory that a worker shares with its arbiter. */
@@ -150,8 +154,12 @@ export interface WorkerSystem {
   isWhole(response: Response): boolean | undefined;
   /** Throws for a header of a Fetch handler's response that would end or desynchronise the native server. */
   checkHeaders(response: Response): void;
+  /** Where an answer does not tell it (Bun): whether the connection of `request` has become a WebSocket. */
+  isUpgraded?(request: Request): boolean;
   /** What the gateway makes its answers of, where it is not the platform's own. */
   readonly Response?: typeof Response;
+  /** Where `Connection: close` does not close it. */
+  readonly lastAnswer?: LastAnswer;
   /** Ends the process when everything said has been sent and written. */
   exit(code: number): void;
 }
@@ -182,12 +190,17 @@ export interface ServeOptions {
   readonly onError: (error: unknown) => Response;
   /** Seconds. */
   readonly keepAlive: number;
+  /** Bytes of a body that have to get through, where the server has a limit of its own. */
+  readonly mostBody?: number;
   /** For a socket that the server itself makes listen (Node). */
   readonly backlog?: number;
   /** Nobody but the gateway gets the Requests: they need not be the platform's own, where there are quicker ones. */
   readonly lightRequests?: boolean;
   /** If the body of `response` is a stream, has `run` called just before it ends, and says true; absent where nobody can tell. */
   readonly whenEnding?: (response: Response, run: () => void) => boolean;
+  readonly tls?: Tls;
+  /** For an application that may have WebSockets: what it hears of them by where that is a matter of the server (Bun), and who else wants to know. */
+  readonly webSockets?: { readonly handlers: object | null; readonly opened: (socket: OpenSocket) => () => void };
 }
 
 /** What a worker's main thread asks of the system to have threads serve. */

@@ -9,6 +9,7 @@ import type { Settings } from "../settings/table.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import { type Application, AppLoadError, loadApplication } from "./application.ts";
 import { createHandler, type Handler, type Handling } from "./handler.ts";
+import { type Gate, openGate } from "./gate.ts";
 import { identified } from "./identify.ts";
 import { InFlight } from "./in_flight.ts";
 import { limitations } from "./limitations.ts";
@@ -19,12 +20,15 @@ import { watchLoop } from "./loop_lag.ts";
 import type { Breakage, Place, ToWorker } from "./message.ts";
 import { Notes } from "./notes.ts";
 import type { Signal, ThreadPlace, WorkerSystem } from "./process.ts";
+import { redirectToHttps } from "./redirect.ts";
+import { Refusals } from "./refusals.ts";
 import { requestLog as openRequestLog } from "./request_log.ts";
 import { WORKER_SIGNALS } from "./signals.ts";
 import type { Door, Traffic } from "./traffic.ts";
 import { Tail } from "./tail.ts";
 import { tallied } from "./tally.ts";
 import { Turnstile } from "./turnstile.ts";
+import { type OpenSocket, upgradable, WebSockets } from "./web_sockets.ts";
 import { wrapped } from "./wrapped.ts";
 import type { WorkerHooks } from "./worker_hooks.ts";
 import { builtInClass, readWorkerClass, threadCount, type WorkerClass } from "./worker_class.ts";
@@ -33,6 +37,9 @@ import { WorkerLoop } from "./worker_loop.ts";
 
 /** A beat is missed twice before anybody worries: see SILENT in arbiter.ts. */
 const BEAT = 500;
+
+/** How long after a worker has left its WebSockets are closed, in milliseconds. */
+const LEFT = 200;
 
 /** How long the last spans may take, in milliseconds. */
 const LAST_SPANS = 2000;
@@ -83,6 +90,7 @@ interface Open {
   readonly slot: number;
   readonly door: Door;
   readonly served: Served;
+  readonly webSockets: WebSockets;
 }
 
 function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, problems: readonly string[] = []): Running {
@@ -112,6 +120,8 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   const meter = metrics?.meter ?? null;
   const inFlight = new InFlight({ settings, register, meter, log, requestLog, now: system.now });
   const concurrency = settings.limitConcurrency > 0 ? new ConcurrencyLimit(settings.limitConcurrency, log, requestLog, meter) : null;
+  const refusals = new Refusals({ log, requestLog, counter: metrics?.refused ?? null, lastAnswer: system.lastAnswer });
+  let gate: Gate | null = null;
   let tracing: Tracing | null = null;
   const tally = start.canary ? { answers: 0, errors: 0 } : null;
   const open: Open[] = [];
@@ -130,7 +140,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   look();
   system.every(BEAT, look);
   system.every(BEAT, tick);
-  tell({ type: "started", gracefulTimeout: settings.gracefulTimeout * 1000, limits, at: system.now() });
+  tell({ type: "started", gracefulTimeout: settings.gracefulTimeout * 1000, limits, multiplexes: start.tls !== undefined, at: system.now() });
   return { tell, signalled, told };
 
   /** A sync worker is busy as often as it has a request: nobody is told, whoever is idle takes the next connection. */
@@ -149,7 +159,11 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
     // A sync worker beats between requests only, so that timeout is its request timeout, as in gunicorn.
     if (workerClass.beats === "between-requests" && traffic.inFlight > 0) return;
     const rss = limits.rss === Infinity ? 0 : system.memory();
-    tell({ type: "ticked", inFlight: traffic.inFlight, handled: traffic.handled, rss, ...(tally === null ? {} : { tally: { ...tally } }), at: system.now() });
+    tell({ type: "ticked", inFlight: traffic.inFlight + openSockets(), handled: traffic.handled, rss, ...(tally === null ? {} : { tally: { ...tally } }), at: system.now() });
+  }
+
+  function openSockets(): number {
+    return open.reduce((sum, { webSockets }) => sum + webSockets.size, 0);
   }
 
   function look(): void {
@@ -235,9 +249,10 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
       }
       // Whoever brings an SDK of his own has set it up by now.
       await tracing?.connect();
+      gate = await openGate(settings, refusals);
       application = loaded;
       if (settings.loopLag > 0) watchLoop(system, settings.loopLag * 1000, { inFlight, log });
-      if (start.slot === 0 && start.generation === 1 && (thread?.index ?? 0) === 0) for (const text of limitations(settings, loaded.kind)) log("warning", "limitation", { text });
+      if (start.slot === 0 && start.generation === 1 && (thread?.index ?? 0) === 0) for (const text of limitations(settings, loaded)) log("warning", "limitation", { text });
       tell({ type: "loaded", at: system.now() });
     } catch (error) {
       const exitCode = error instanceof AppLoadError ? error.exitCode : 3;
@@ -287,26 +302,39 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
 
   async function openPlace(slot: number, place: Place, descriptor: number | null): Promise<void> {
     const door: Door = { inFlight: 0, closing: closing || workerClass.keepAlive === false, madeUpHost: null };
-    const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, register, metrics, requestHooks: hooks?.requests ?? null, multiprocess: start.multiprocess };
-    const made = classed(createHandler(application!, handling));
-    const attended = inFlight.attend(tally === null ? made.handler : tallied(made.handler, tally));
+    const served: Application = place.redirect === undefined ? application! : { kind: "fetch", fetch: redirectToHttps({ port: place.redirect, noHost: () => door.madeUpHost }) };
+    const tls = place.redirect === undefined ? start.tls : undefined;
+    const handling: Handling = { system, settings, address: place.address, scheme: tls === undefined ? "http" : "https", door, traffic, log, requestLog, register, metrics, requestHooks: hooks?.requests ?? null, refusals, multiprocess: start.multiprocess };
+    const made = classed(createHandler(served, handling));
+    const gated = gate!(made.handler, () => door.madeUpHost);
+    const attended = inFlight.attend(tally === null ? gated : tallied(gated, tally));
     const guarded = concurrency === null ? attended : concurrency.guard(attended, thread ? { get inFlight() { return thread.gauges.totalInFlight(); } } : traffic, door);
     const noted = notes === null ? guarded : notes.watch(guarded);
     const traced = tracing === null ? noted : tracing.around(noted, place.address);
-    const options = { ...made, handler: identified(traced, settings), onError: refuse, keepAlive: settings.keepAlive, backlog: settings.backlog };
-    const served = descriptor === null
+    const webSockets = new WebSockets({ wait: system.wait, counted: (change) => metrics?.meter.flow(change) });
+    const options = {
+      ...made,
+      handler: identified(traced, settings),
+      onError: refuse,
+      keepAlive: settings.keepAlive,
+      ...(settings.limitRequestBody > 0 ? { mostBody: settings.limitRequestBody } : {}),
+      backlog: settings.backlog,
+      ...(served.kind === "fetch" ? { webSockets: { handlers: served.websocket ?? null, opened: (socket: OpenSocket) => webSockets.opened(socket) } } : {}),
+      ...(tls === undefined ? {} : { tls }),
+    };
+    const native = descriptor === null
       ? await system.bind(place.address, options)
       : await system.adopt(descriptor, options).finally(() => system.closeDescriptor(descriptor));
-    door.madeUpHost = served.madeUpHost;
-    const one: Open = { slot, door, served };
+    door.madeUpHost = native.madeUpHost;
+    const one: Open = { slot, door, served: native, webSockets };
     open.push(one);
-    served.ended.then((reason) => {
+    native.ended.then((reason) => {
       const at = open.indexOf(one);
       if (at >= 0) open.splice(at, 1);
       if (reason !== undefined) tell({ type: "server-ended", reason: explain(reason).reason, at: system.now() });
     });
-    if (closing) served.leave();
-    else if (traffic.full) served.pause();
+    if (closing) native.leave();
+    else if (traffic.full) native.pause();
   }
 
   function classed(made: Handler): Handler {
@@ -321,6 +349,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
       open.splice(open.indexOf(one), 1);
       one.door.closing = true;
       one.served.leave();
+      one.webSockets.goAway();
     }
     const since = system.now();
     const limit = settings.gracefulTimeout * 1000;
@@ -334,6 +363,9 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
     await system.wait(20);
     for (const one of all) one.served.leave();
     tell({ type: "left", at: system.now() });
+    // By then the others of this generation have left too, and nobody who comes back is sent away twice.
+    await system.wait(LEFT);
+    for (const one of all) one.webSockets.goAway();
   }
 
   async function close(deadline: number): Promise<void> {
@@ -346,7 +378,10 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
 
   /** A second later the arbiter is done with us; those whose handlers never answer get what there is. */
   async function abort(deadline: number): Promise<void> {
-    for (const one of open) one.served.leave();
+    for (const one of open) {
+      one.served.leave();
+      one.webSockets.goAway();
+    }
     const requests = inFlight.refuse();
     if (requests > 0) log("warning", "aborted-requests", { requests });
     await Promise.race([Promise.all([...open].map((o) => o.served.close(deadline))), system.wait(deadline)]);
@@ -389,7 +424,7 @@ function ofRequests({ requests }: WorkerHooks): WorkerHooks {
 async function begin(system: WorkerSystem, settings: Settings, log: Log): Promise<Application> {
   const loaded = settings.interface === "wsgi"
     ? await (await import("./wsgi.ts")).loadWsgi(system, settings, log)
-    : await loadApplication(settings.app!, { ...system.loader, interface: settings.interface });
+    : upgradable(await loadApplication(settings.app!, { ...system.loader, interface: settings.interface }), system);
   const application = await bounded(settings.lint ? await linted(loaded, log) : loaded, { system, settings, log });
   try {
     await application.startup?.();

@@ -9,8 +9,9 @@
 import { TsgiError } from "./error.ts";
 import { ConsoleErrors } from "./errors.ts";
 import { BodyInput } from "./input.ts";
+import { ofShape } from "./shapes.ts";
 import { splitTarget } from "./target.ts";
-import { fillHeaders, MAKERS, makeHeader, mountedPath, plainMakers } from "./variables.ts";
+import { eachHeader, MAKERS, makeHeader, mountedPath, plainMakers } from "./variables.ts";
 import type { EnvironSettings, RequestLike, Scope } from "./variables.ts";
 import type { Environ, ErrorStream, ServerInfo } from "./types.ts";
 
@@ -78,7 +79,7 @@ export function environSettings(options: EnvironOptions): EnvironSettings {
 
 /** The environ of a request that an application is about to get: lazy, unless the application has shown that it enumerates. */
 export function makeEnviron(scope: Scope): Environ {
-  return scope.settings.sampler.isEager() ? eagerEnviron(scope) : new LazyEnviron(scope).proxy;
+  return scope.settings.sampler.isEager() ? copiedEnviron(scope) : new LazyEnviron(scope).proxy;
 }
 
 export function hasUnderscore(headers: Headers): boolean {
@@ -109,6 +110,24 @@ export function makingOf(environ: Environ): Making | null {
   return origin !== undefined && origin.isSimple ? origin : null;
 }
 
+/** For an application that copies its environ, and reads each value with that: to make the signal later would cost more than the signal. */
+function copiedEnviron(scope: Scope): Environ {
+  const { deployer } = scope.settings;
+  const keys = ["tsgi.signal"];
+  const values: unknown[] = [scope.signal];
+  const put = (key: string, value: unknown): void => {
+    keys.push(key);
+    values.push(value);
+  };
+  for (const key in deployer) put(key, deployer[key]);
+  for (const [key, make] of plainMakers()) {
+    const value = make(scope);
+    if (value !== undefined) put(key, value);
+  }
+  eachHeader(scope, put);
+  return ofShape(keys, values) as Environ;
+}
+
 function eagerEnviron(scope: Scope): Environ {
   const environ: Record<string, unknown> = {};
   fill(environ, scope, true);
@@ -123,11 +142,13 @@ function fill(target: Record<string, unknown>, scope: Scope, isFresh: boolean): 
     const value = make(scope);
     if (value !== undefined) target[key] = value;
   }
-  if (isFresh || !Object.hasOwn(target, "tsgi.signal")) {
+  if (!Object.hasOwn(target, "tsgi.signal")) {
     new Owned(target, scope);
     Object.defineProperty(target, "tsgi.signal", LAZY_SIGNAL);
   }
-  fillHeaders(target, scope, isFresh);
+  eachHeader(scope, (key, value) => {
+    if (isFresh || !Object.hasOwn(target, key)) target[key] = value;
+  });
   // Last, because what comes from the request wins (SPEC E-5).
   for (const key in deployer) if (!Object.hasOwn(target, key)) target[key] = deployer[key];
 }
@@ -215,6 +236,8 @@ class LazyEnviron implements ProxyHandler<Record<string, unknown>> {
   #isFilled = false;
   /** Somebody defined a property, froze the object or gave it a prototype: from then on, no short cuts. */
   #isOdd = false;
+  /** undefined was written: a key that reads so may be there. */
+  #holdsUndefined = false;
 
   constructor(scope: Scope) {
     this.scope = scope;
@@ -238,7 +261,7 @@ class LazyEnviron implements ProxyHandler<Record<string, unknown>> {
     const value = target[key as string];
     if (value !== undefined) return value;
     if (typeof key !== "string") return key === ORIGIN ? this : undefined;
-    return this.#make(key);
+    return this.#holdsUndefined ? this.#make(key) : this.#makeNew(key);
   }
 
   set(target: Record<string, unknown>, key: string | symbol, value: unknown, receiver: unknown): boolean {
@@ -248,6 +271,7 @@ class LazyEnviron implements ProxyHandler<Record<string, unknown>> {
       this.#make(key);
       return Reflect.set(target, key, value, receiver);
     }
+    if (value === undefined) this.#holdsUndefined = true;
     target[key as string] = value;
     return true;
   }
@@ -297,14 +321,18 @@ class LazyEnviron implements ProxyHandler<Record<string, unknown>> {
 
   /** The value of a key that is not in the target, put there if there is one. */
   #make(key: string | symbol): unknown {
+    return typeof key !== "string" || Object.hasOwn(this.#target, key) ? undefined : this.#makeNew(key);
+  }
+
+  /** The same of a key that is known not to be there. */
+  #makeNew(key: string): unknown {
     const target = this.#target;
-    if (this.#isFilled || typeof key !== "string" || Object.hasOwn(target, key)) return undefined;
-    const make = MAKERS.get(key);
-    const made = make !== undefined ? make(this.scope) : key.startsWith("HTTP_") ? makeHeader(this.scope, key) : undefined;
-    const value = made ?? this.scope.settings.deployer[key];
+    if (this.#isFilled) return undefined;
+    const made = key.startsWith("HTTP_") ? makeHeader(this.scope, key) : MAKERS.get(key)?.(this.scope);
+    if (made !== undefined) return target[key] = made;
     // `in` and not hasOwn would take a key such as "toString" of the prototype for one of ours.
-    if (value !== undefined && (make !== undefined || made !== undefined || Object.hasOwn(this.scope.settings.deployer, key))) target[key] = value;
-    return target[key];
+    const { deployer } = this.scope.settings;
+    return Object.hasOwn(deployer, key) ? target[key] = deployer[key] : undefined;
   }
 
   #fill(): void {
@@ -346,6 +374,10 @@ class OwnScope implements Scope {
     this.pathStart = pathStart;
     this.errors = new ConsoleErrors();
     this.input = new BodyInput(request);
+  }
+
+  get target(): string | undefined {
+    return this.info.requestTarget;
   }
 
   get signal(): AbortSignal {

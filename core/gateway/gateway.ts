@@ -19,6 +19,8 @@ export type { Exchange };
 export interface GatewayOptions extends EnvironOptions {
   /** A function replaces what the platform is recognised by; an object goes before it, member by member (SPEC F-2). */
   readonly server?: ServerInfo | ((request: Request, argument: unknown, context: unknown) => ServerInfo);
+  /** Whether `server` may tell a requestTarget where Deno.serve or Bun.serve itself calls the handler. By default so if it is given. */
+  readonly knowsTarget?: boolean;
   /** The scheme of the listener, where `server` is a function: an absolute-form target that claims another is refused. */
   readonly scheme?: "http" | "https";
   /** Told of every error that is logged. */
@@ -39,6 +41,8 @@ export interface GatewayOptions extends EnvironOptions {
   readonly print?: (lines: string, request: Request | null) => void;
   /** Nobody reads the body of a Response but the native server: what was sent can be thrown away. */
   readonly isLast?: boolean;
+  /** Told of each request that is answered with 400 in the application's place, and why. */
+  readonly refused?: (request: Request, platform: unknown, why: "target" | "underscore") => void;
   /** Called when a Response with a stream is made, and before it goes to the server: `finished` follows when the stream has ended. */
   readonly streaming?: (exchange: Exchange, response: Response) => void;
   /** Called once for each request when its response is over; before the Response is returned if the body was an Array. */
@@ -69,9 +73,15 @@ export function createGateway(app: App, options: GatewayOptions = {}): GatewayHa
     const call = new Call(gateway, mode, request, pathStart < 0 ? roughStart(url) : pathStart, platform, context);
     if (gateway.clock !== null) call.since = gateway.clock();
     call.environ = makeEnviron(call);
-    if (pathStart < 0) return plain(call, 400, null);
+    if (pathStart < 0) {
+      options.refused?.(request, platform, "target");
+      return plain(call, 400, null);
+    }
     if (looksFirst) {
-      if (underscoreHeaders === "refuse" && hasUnderscore(request.headers)) return plain(call, 400, null);
+      if (underscoreHeaders === "refuse" && hasUnderscore(request.headers)) {
+        options.refused?.(request, platform, "underscore");
+        return plain(call, 400, null);
+      }
       if (mountedPath(call) === null) return plain(call, 404, null);
     }
     let body: unknown;
@@ -100,10 +110,12 @@ function modeOf(kind: PlatformKind, options: GatewayOptions): Mode & TargetRules
   const isRaw = options.rawUrl ?? kind === "deno";
   return {
     isRaw,
+    knowsTarget: kind === "other" || (options.knowsTarget ?? options.server !== undefined),
     isNative: (options.contentLength ?? byDefault) === "runtime",
     hasReason: (options.statusText ?? byDefault) === "explicit",
     copies: kind === "bun",
     raw: isRaw,
+    noHost: options.noHost,
     scheme: options.scheme ?? (typeof options.server === "object" ? options.server.urlScheme : undefined),
   };
 }

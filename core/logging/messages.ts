@@ -58,6 +58,7 @@ export const MESSAGES = {
   "upgrade-failed": (f) => `Upgrade failed, this master keeps serving: ${f.reason}`,
   "upgrade-undone": (f) => `The new master (pid:${f.pid}) ended ${f.how}: this one keeps serving`,
   "file-changed": (f) => `Worker reloading: ${f.file} modified`,
+  "certificates-changed": () => "Certificates have changed: reloading",
   "reloader-on": () => "Reloader is on. Use in development only!",
   "cannot-watch": (f) => `Cannot watch ${f.path} (${f.reason}): ${f.instead}`,
   "nothing-matches": (f) => `No file matches --reload-extra-file ${f.pattern} yet`,
@@ -86,6 +87,8 @@ export const MESSAGES = {
   exiting: (f) => `Worker exiting (pid: ${f.pid})`,
   "parent-changed": (f) => `Parent changed, shutting down: <Worker ${f.pid}>`,
   "request-error": (f) => `Error handling request ${f.method} ${f.path}: ${f.reason}`,
+  refused: (f) => `Invalid request from ip=${f.peer}: ${f.reason}`,
+  "refused-more": (f) => `Refused ${f.requests} more invalid ${f.requests === 1 ? "request" : "requests"} within a second`,
   autorestarting: () => "Autorestarting worker after current request.",
   "worker-winch-ignored": () => "worker: SIGWINCH ignored.",
   // a worker, in its own

@@ -106,6 +106,11 @@ export class Registry implements Metrics {
     return this.#find("counter", name, options);
   }
 
+  /** A counter of the server's own, whose name no application can take. */
+  own(name: string, options: MetricOptions): Counter {
+    return (this.#families.get(name) ?? this.#make("counter", name, options)).instrument;
+  }
+
   gauge(name: string, options?: GaugeOptions): Gauge {
     return this.#find("gauge", name, options);
   }

@@ -5,13 +5,15 @@ import { pack, type Report } from "./census.ts";
 import { type LagSampler, sampleLag } from "./lag.ts";
 import { Meter, METER_SIZE } from "./meter.ts";
 import { setRegistry } from "./metrics.ts";
-import { Registry } from "./registry.ts";
+import { type Counter, Registry } from "./registry.ts";
 
 type System = Pick<WorkerSystem, "now" | "every" | "clock" | "memoryStats">;
 
 export interface WorkerMetrics {
   /** For the hot path. */
   readonly meter: Meter;
+  /** Requests that never reached the application, by `why`. */
+  readonly refused: Counter;
   /** What there is to say since the last time. */
   report(): Report;
 }
@@ -23,13 +25,17 @@ export function measure(system: System, shared: SharedMemory | null, log: Log): 
   const registry = new Registry((metric) => log("warning", "too-many-series", { metric }));
   setRegistry(registry);
   const lag: LagSampler = sampleLag(system);
-  return {
-    meter: new Meter(memory, system.clock),
-    report: () => ({
+  const meter = new Meter(memory, system.clock);
+  const refused = registry.own("tsgi_requests_refused", { help: "Invalid requests that never reached the application, by what was wrong." });
+  return { meter, refused, report };
+
+  function report(): Report {
+    meter.reported();
+    return {
       lag: lag.stats(),
       memory: system.memoryStats(),
       changes: registry.collect(),
       ...(shared === null ? { cells: pack(memory) } : {}),
-    }),
-  };
+    };
+  }
 }

@@ -1,4 +1,5 @@
 /** Puts the settings together, at start and again on every reload. */
+import { requestLimitProblems } from "./request_limits.ts";
 import { accessFormatProblems } from "../logging/access.ts";
 import { parseSyslogAddress } from "../logging/syslog.ts";
 import { type Command, type CommandLine, parseCommandArgs, parseCommandLine, type ParseArgs } from "./command_line.ts";
@@ -15,6 +16,7 @@ import { adminProblems } from "./admin.ts";
 import type { Problem } from "./problem.ts";
 import { type Entry, resolve, type Resolved } from "./resolve.ts";
 import type { SettingName, Settings } from "./table.ts";
+import { tlsProblems } from "./tls.ts";
 import { showWritten } from "./value.ts";
 
 export interface LoadOptions {
@@ -95,8 +97,10 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
   problems.push(...trustProblems(settings.forwardedAllowIps, resolved.sources.forwardedAllowIps));
   problems.push(...warmupProblems(settings.warmup, resolved.sources.warmup));
   problems.push(...adminProblems(settings, resolved.sources));
+  problems.push(...tlsProblems(settings, resolved.sources));
   problems.push(...nameProblems(settings.forwarderHeaders, resolved.sources.forwarderHeaders));
   problems.push(...headerProblems(settings.secureSchemeHeaders, resolved.sources.secureSchemeHeaders));
+  problems.push(...requestLimitProblems(settings, resolved.sources));
   problems.push(...otlpProblems(settings, resolved.sources));
   problems.push(...statsdProblems(settings, resolved.sources));
   if (settings.rootPath !== null && !/^(?:\/[^/?#]+)+$/.test(settings.rootPath)) problems.push(noMount(settings.rootPath, resolved.sources.rootPath));

@@ -13,9 +13,11 @@ import { FACILITY_NAMES, SYSLOG_FORMATS } from "../logging/syslog_names.ts";
 export const SECTIONS = {
   config: "Config File",
   socket: "Server Socket",
+  tls: "SSL",
   workers: "Worker Processes",
   mechanics: "Server Mechanics",
   logging: "Logging",
+  security: "Security",
   naming: "Process Naming",
   commands: "Commands",
 } as const;
@@ -111,6 +113,41 @@ export const TABLE = {
     doc:
       "Lets every worker bind the address by itself instead of adopting a socket the arbiter holds. Connections that wait for a worker " +
       "are then lost when it leaves, so it is for systems where adoption does not work.",
+  },
+  certfile: {
+    kind: "texts", separator: "\n", default: [], section: "tls", applies: "reload", metavar: "FILE", shown: "none",
+    doc:
+      "Certificate, and those above it, as PEM: with one, the addresses of bind are served over TLS. It is read again on every reload, and a " +
+      "reload comes by itself when the file changes. Give it several times, with as many keyfiles, for a certificate by server name (SNI; " +
+      "Bun and Node). The arbiter reads it, so user need not be allowed to.",
+  },
+  keyfile: {
+    kind: "texts", separator: "\n", default: [], section: "tls", applies: "reload", metavar: "FILE", shown: "the key in certfile",
+    doc: "Private key of the certificate, as PEM without a password. Give one for each certfile, in the same order.",
+  },
+  caCerts: {
+    kind: "text", default: null, section: "tls", applies: "reload", metavar: "FILE", shown: "none",
+    doc: "Certificates, as PEM, of those whose clients are let in with cert-reqs 2.",
+  },
+  certReqs: {
+    kind: "integer", min: 0, max: 2, default: 0, section: "tls", applies: "reload",
+    doc: "Whether clients need a certificate of ca-certs: 2 lets nobody in without one (Bun and Node), 0 asks for none. gunicorn's 1 is refused.",
+  },
+  ciphers: {
+    kind: "text", default: null, section: "tls", applies: "reload", metavar: "LIST", shown: "the runtime's own",
+    doc: "Ciphers for TLS 1.2 in OpenSSL's form, such as ECDHE+AESGCM. For Bun and Node: Deno's are fixed.",
+  },
+  tlsMinVersion: {
+    kind: "choice", choices: ["1.2", "1.3"], default: "1.2", section: "tls", applies: "reload",
+    doc: "Oldest version of TLS that clients may speak. 1.3 keeps out what is older than about 2018; for Bun and Node.",
+  },
+  httpProtocols: {
+    kind: "texts", separator: ",", default: [], section: "tls", applies: "reload", metavar: "LIST", shown: "h1, and on Deno h1,h2",
+    doc: "Versions of HTTP that are offered over TLS: h1, or h1,h2. On Deno it is always both, on Bun HTTP/2 has to be asked for, and Node does not have it here.",
+  },
+  redirectHttp: {
+    kind: "addresses", default: [], section: "tls", applies: "reload", metavar: "ADDRESS", shown: "none",
+    doc: "Address such as :80 where plain HTTP is answered with 308 to the same URL over https, at the port of the first bind. Give it several times for several.",
   },
   workers: {
     kind: "integer", min: 1, or: "auto", default: 1, section: "workers", short: "w", applies: "reload",
@@ -423,6 +460,55 @@ export const TABLE = {
   rootPath: {
     kind: "text", default: null, section: "mechanics", applies: "reload", metavar: "PATH", shown: "none",
     doc: "Path that a TSGI application is mounted at, such as /shop: it moves from PATH_INFO to SCRIPT_NAME, and what is not below it gets 404.",
+  },
+  limitRequestLine: {
+    kind: "integer", min: 0, default: 0, section: "security", applies: "reload", metavar: "BYTES", shown: "0: what the runtime takes",
+    doc:
+      "Bytes of a request line beyond which the client gets 414. The runtime has a limit before this one, which cannot be raised here: 65,529 on Deno, " +
+      "and 16 KiB for the whole head on Bun and Node. On Bun the target counts as its URL spells it, with escapes added and dot-segments resolved. 0 adds no limit.",
+  },
+  limitRequestFields: {
+    kind: "integer", min: 0, max: 32768, default: 0, section: "security", applies: "reload", shown: "0: what the runtime takes",
+    doc:
+      "Header fields of a request beyond which the client gets 431; fields of the same name count as one. The runtime's own limit comes first, on Deno 128, on Bun " +
+      "198. With a value, the headers of each request are read, which costs a fifth of the smallest answer. 0 adds no limit.",
+  },
+  limitRequestFieldSize: {
+    kind: "integer", min: 0, default: 0, section: "security", applies: "reload", alias: "limit-request-field_size", metavar: "BYTES", shown: "0: what the runtime takes",
+    doc:
+      "Bytes of a header field, name and value, beyond which the client gets 431; fields of the same name are one. The runtime's own limit for the whole head comes " +
+      "first: 64 KiB on Deno, 16 KiB on Bun and Node. With a value, the headers of each request are read, which costs a fifth of the smallest answer. 0 adds no limit.",
+  },
+  limitRequestBody: {
+    kind: "integer", min: 0, default: 0, section: "security", applies: "reload", metavar: "BYTES", shown: "0: what the runtime takes",
+    doc:
+      "Bytes of a request's body beyond which the client gets 413: at once if Content-Length says so, else when the application has read so many. " +
+      "0 leaves it to the runtime: 128 MiB on Bun, any number on Deno and Node.",
+  },
+  requestBodyTimeout: {
+    kind: "seconds", min: 0, default: 0, section: "security", applies: "reload",
+    doc:
+      "Time a client may send nothing of a body while the application waits for it, before it gets 408. Who sends a byte now and then is bounded by " +
+      "request-timeout alone. 0 waits for ever.",
+  },
+  permitUnconventionalHttpMethod: {
+    kind: "boolean", default: false, section: "security", applies: "reload",
+    doc:
+      "Takes methods with lower case letters, and of less than 3 or more than 20 characters, instead of answering 400. For Deno: Bun and Node know a list of methods and " +
+      "refuse all others themselves. CONNECT gets 405 in any case.",
+  },
+  allowedHosts: {
+    kind: "texts", separator: ",", default: [], section: "security", applies: "reload", metavar: "HOST", shown: "every host",
+    doc:
+      "Names that a request may be for, others get 400: example.org, .example.org for that and all below it, *.example.org for all below it, and addresses such as 127.0.0.1 or [::1]. " +
+      "Ports make no difference. Name what health checks use too.",
+  },
+  strictHeaders: {
+    kind: "boolean", default: false, section: "security", applies: "reload",
+    doc:
+      "Refuses what runtimes let through: two Hosts or none, Transfer-Encoding other than chunked (501), two Content-Types, an unknown Expect (417), control characters " +
+      "in values, and secureSchemeHeaders of a trusted proxy that contradict each other. It reads the headers of each request, which costs a fifth of the smallest " +
+      "answer. For a server without a proxy in front; HTTP/1.0 clients must send Host.",
   },
   accessLogfile: {
     kind: "text", default: null, section: "logging", applies: "reload", metavar: "FILE", shown: "off",

@@ -12,16 +12,14 @@ export interface Unsupported {
 
 export const UNSUPPORTED: readonly Unsupported[] = [
   {
-    names: ["keyfile", "certfile", "cert_reqs", "ca_certs", "ciphers", "ssl_context", "http_protocols", "http2_cleartext"],
-    flags: ["--keyfile", "--certfile", "--cert-reqs", "--ca-certs", "--ciphers", "--http-protocols", "--http2-cleartext"],
-    because: "tsgi serves plain HTTP/1.1, and leaves TLS and HTTP/2 to the proxy in front of it",
-    instead: "have a proxy terminate TLS, such as the one that tsgi init nginx --tls writes",
+    names: ["ssl_context"], flags: [],
+    because: "the runtime's native server makes its TLS context itself",
+    instead: "use certfile, keyfile, ca_certs, cert_reqs, ciphers and tls_min_version, or a proxy in front",
   },
   {
-    names: ["limit_request_line", "limit_request_fields", "limit_request_field_size"],
-    flags: ["--limit-request-line", "--limit-request-fields", "--limit-request-field-size", "--limit-request-field_size"],
-    because: "the runtime's native server reads the head of a request, within limits of its own, and shows it when it is complete",
-    instead: "set the limits of the proxy in front, such as large_client_header_buffers of nginx",
+    names: ["http2_cleartext"], flags: ["--http2-cleartext"],
+    because: "the runtimes decide it: Deno's server answers HTTP/2 without TLS to clients that know beforehand, the others do not",
+    instead: "use --runtime deno where a mesh or Cloud Run speaks it, or let the proxy in front speak HTTP/1.1",
   },
   {
     names: ["preload_app"], flags: ["--preload"],
@@ -54,8 +52,8 @@ export const UNSUPPORTED: readonly Unsupported[] = [
     instead: "leave it out",
   },
   {
-    names: ["permit_obsolete_folding", "permit_unconventional_http_method", "permit_unconventional_http_version", "casefold_http_method", "strip_header_spaces"],
-    flags: ["--permit-obsolete-folding", "--permit-unconventional-http-method", "--permit-unconventional-http-version", "--casefold-http-method", "--strip-header-spaces"],
+    names: ["permit_obsolete_folding", "permit_unconventional_http_version", "casefold_http_method", "strip_header_spaces"],
+    flags: ["--permit-obsolete-folding", "--permit-unconventional-http-version", "--casefold-http-method", "--strip-header-spaces"],
     because: "the runtime's native server reads requests, and what it takes cannot be set",
     instead: "mend the client, or put a proxy in front that does",
   },

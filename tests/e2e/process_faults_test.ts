@@ -5,6 +5,7 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmdirSync, s
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { enter, makeGroup, NO_GROUP } from "./control_group.ts";
 import { load } from "./load.ts";
 import { newMemoryGroup } from "./memory_group.ts";
 import { curl, hello, outlivedByNobody, program, Server, withFolder, withServer } from "./server.ts";
@@ -78,9 +79,9 @@ test("tsgi does not say that a worker which somebody killed was out of memory", 
   });
 });
 
-const group = newMemoryGroup();
+const group = makeGroup({ memory: 300 * 2 ** 20 });
 
-test("tsgi says that a worker ran out of memory when the kernel ended it, and replaces it", { skip: group === null && "no cgroup can be made here" }, async () => {
+test("tsgi says that a worker ran out of memory when the kernel ended it, and replaces it", { skip: group === null && NO_GROUP }, async () => {
   const leaks = `
 const kept = [];
 export default (environ, startResponse) => {
@@ -90,7 +91,7 @@ export default (environ, startResponse) => {
 };
 `;
   await withFolder({ "app.ts": leaks }, async (folder) => {
-    const start = ["sh", "-c", 'echo $$ > "$0/cgroup.procs"; exec "$@"', group!];
+    const start = enter(group!);
     const child = spawn(start[0]!, [...start.slice(1), ...program(), "-b", "unix:s.sock", "--log-file", "e.log", "app.ts"], { cwd: folder, stdio: "ignore" });
     const ended = new Promise((resolve) => child.on("exit", resolve));
     const log = () => existsSync(join(folder, "e.log")) ? readFileSync(join(folder, "e.log"), "utf8") : "";
