@@ -26,6 +26,7 @@ error_log ${at("error.log")};
 events { worker_connections 256; }
 http {
   access_log off;
+  types { text/css css; text/plain txt; }
 ${temporary}
   include ${join(folder, site)};
 }
