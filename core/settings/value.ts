@@ -2,7 +2,7 @@
 import type { Address } from "../arbiter/listener.ts";
 import { parseAddress, type Reading, showAddress } from "./address.ts";
 import { nearest } from "./names.ts";
-import type { IntegerRow, SecondsRow, SettingRow } from "./table.ts";
+import type { AddressesRow, IntegerRow, SecondsRow, SettingRow } from "./table.ts";
 
 /** A refused value may say better than the value itself what came. */
 type Read = Reading<unknown> & { readonly got?: string };
@@ -22,7 +22,7 @@ export function readValue(row: SettingRow, written: unknown): Read {
     case "choice":
       return row.orModule === true && isModulePath(written) ? yes(written) : readChoice(row.choices, written, row.orModule);
     case "addresses":
-      return readAddresses(written);
+      return readAddresses(row, written);
     case "texts":
       return readTexts(row.separator, written);
     case "mask":
@@ -80,8 +80,10 @@ function readSeconds(row: SecondsRow, written: unknown): Read {
   const match = typeof written === "string" ? /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/.exec(written.trim()) : null;
   // Division keeps 500ms at 0.5: multiplying by 0.001 would make 0.7000000000000001 of 700ms.
   const seconds = match === null ? written : match[2] === "ms" ? Number(match[1]) / 1000 : Number(match[1]) * UNITS[match[2] ?? "s"]!;
-  if (typeof seconds === "number" && seconds >= row.min && seconds <= LONGEST_SECONDS) return yes(seconds);
-  return no(`seconds from ${row.min} to ${LONGEST_SECONDS}, or a duration such as 500ms or 10m`);
+  // A timer of less than that is none, and 0 would mean something else.
+  const isTooShort = typeof seconds === "number" && seconds > 0 && seconds < 0.001;
+  if (typeof seconds === "number" && seconds >= row.min && seconds <= LONGEST_SECONDS && !isTooShort) return yes(seconds);
+  return isTooShort ? { ...no("0 or at least a millisecond"), got: showWritten(written) } : no(`seconds from ${row.min} to ${LONGEST_SECONDS}, or a duration such as 500ms or 10m`);
 }
 
 /** Text as in gunicorn: a leading 0 makes it octal, 0x hexadecimal. */
@@ -118,9 +120,9 @@ function readChoice(choices: readonly string[], written: unknown, orModule = fal
   return meant === undefined || choices.length < 2 ? refusal : { ...refusal, got: `${showWritten(written)}, did you mean ${meant}?` };
 }
 
-function readAddresses(written: unknown): Read {
+function readAddresses({ default: otherwise }: AddressesRow, written: unknown): Read {
   const items: readonly unknown[] = Array.isArray(written) ? written : [written];
-  if (items.length === 0) return no("at least one address");
+  if (items.length === 0 && otherwise.length > 0) return no("at least one address");
   const addresses = new Map<string, Address>();
   for (const item of items) {
     if (typeof item !== "string") return { ...no("an address such as 127.0.0.1:8000, or a list of them"), got: showWritten(item) };

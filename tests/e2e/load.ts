@@ -5,20 +5,24 @@
  * As a program: node tests/e2e/load.ts 127.0.0.1:8000 --requests 100000 --clients 32 [--keep-alive] [--path /]
  */
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 
 export interface LoadOptions {
-  /** `{ port }` on 127.0.0.1, or a unix socket's `{ path }`. */
-  readonly to: { readonly port: number; readonly host?: string } | { readonly path: string };
+  /** `{ port }` on 127.0.0.1, over TLS with the `ca` of a certificate for localhost, or a unix socket's `{ path }`. */
+  readonly to: { readonly port: number; readonly host?: string; readonly ca?: string } | { readonly path: string };
   readonly clients?: number;
   /** How many to send at the most. */
   readonly requests: number;
   /** A connection for many requests, or (default) for one. */
   readonly keepAlive?: boolean;
-  readonly target?: string;
+  /** What to ask for; a function gives each request its own. */
+  readonly target?: string | (() => string);
   /** Asked before each request: false ends the load early. */
   readonly more?: () => boolean;
   /** Milliseconds an answer may take. */
   readonly timeout?: number;
+  /** Gets how long each answer took, in milliseconds. */
+  readonly durations?: number[];
 }
 
 export interface LoadReport {
@@ -66,6 +70,7 @@ async function client(options: LoadOptions, report: LoadReport): Promise<void> {
       continue;
     }
     report.answered++;
+    options.durations?.push(performance.now() - begun);
     report.bodies[answer.body] = (report.bodies[answer.body] ?? 0) + 1;
     if (!options.keepAlive || answer.close) {
       connection.end();
@@ -83,16 +88,16 @@ interface Answer {
 
 class Connection {
   readonly #socket: Socket;
-  readonly #request: string;
+  readonly #request: () => string;
   readonly #timeout: number;
   #buffer = "";
   #asked: ((answer: Answer | string) => void) | null = null;
   #over: string | null = null;
 
   constructor({ to, keepAlive = false, target = "/", timeout = 15_000 }: LoadOptions) {
-    this.#request = `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\n${keepAlive ? "" : "Connection: close\r\n"}\r\n`;
+    this.#request = () => `GET ${typeof target === "string" ? target : target()} HTTP/1.1\r\nHost: 127.0.0.1\r\n${keepAlive ? "" : "Connection: close\r\n"}\r\n`;
     this.#timeout = timeout;
-    this.#socket = "path" in to ? connect({ path: to.path }) : connect({ host: to.host ?? "127.0.0.1", port: to.port });
+    this.#socket = open(to);
     this.#socket.setNoDelay?.(true);
     this.#socket.setEncoding("latin1");
     this.#socket.on("data", (text: string) => {
@@ -114,7 +119,7 @@ class Connection {
         resolve(answer);
       };
       this.#buffer = "";
-      this.#socket.write(this.#request);
+      this.#socket.write(this.#request());
     });
   }
 
@@ -132,6 +137,12 @@ class Connection {
     this.#over ??= reason;
     this.#settle(reason);
   }
+}
+
+function open(to: LoadOptions["to"]): Socket {
+  if ("path" in to) return connect({ path: to.path });
+  const at = { host: to.host ?? "127.0.0.1", port: to.port };
+  return to.ca === undefined ? connect(at) : connectTls({ ...at, ca: to.ca, servername: "localhost" });
 }
 
 /** A whole response with Content-Length or chunks, or null while there is more to come. */
