@@ -38,7 +38,7 @@ export const runtime: Runtime = {
     adopt: async (descriptor, options) => served(await listen({ fd: descriptor, backlog: options.backlog ?? BACKLOG }, options)),
     bind: async ({ host, port }, options) => served(await listen(tcp({ host, port, reusePort: true, backlog: options.backlog }), options)),
     hold: async (address, options) => (await import("./node_sockets.ts")).hold(address, options),
-    namedUnix: (table) => [...boundAs].reduce((text, [path, early]) => text.replaceAll(` ${early}\n`, ` ${path}\n`), table),
+    unixPath: (bound) => [...boundAs].find(([, early]) => early === bound)?.[0] ?? bound,
   },
   become: ({ uid, gid, initgroups }) => {
     if (initgroups !== null) (process as unknown as { initgroups(user: string, group: number): void }).initgroups(initgroups, gid);

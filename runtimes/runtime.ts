@@ -61,8 +61,8 @@ export interface NativeSockets {
   /** Binds an address beside others that do the same, and serves it. */
   bind(at: { readonly host: string; readonly port: number }, options: ServeOptions & { readonly backlog: number }): Promise<Served>;
   readonly hold: Hold;
-  /** The kernel's list of unix sockets, with the paths by which ours are known. */
-  namedUnix(table: string): string;
+  /** The path of a unix socket of ours, which the kernel may know under another; any other path as it is. */
+  unixPath(bound: string): string;
 }
 
 export interface Runtime {

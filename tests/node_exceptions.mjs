@@ -11,6 +11,10 @@ export const EXCEPTIONS = [
       "hold() replaces a stale unix socket", // Makes one by the C library; tests/e2e/faults_test.ts leaves one by KILL.
       "hold() of fd://N takes a socket that somebody else bound, and says where", // Likewise; "a TCP server inherited from a parent" runs.
       "hold() of fd://N refuses what is no bound stream socket",
+      // Node reads /proc, as where netlink is refused.
+      ...["IPv4", "IPv6", "IPv4 by way of IPv6"].map((what) => `askSockets() tells of a listener with ${what} what /proc tells`),
+      "askSockets() finds each of several ports in replies of several datagrams, and closes its descriptor",
+      "socketTable() reads /proc where netlink is refused, and asks again only after an error that passes",
     ],
   },
   {

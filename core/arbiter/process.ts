@@ -7,6 +7,7 @@ import type { ConfigReader } from "../settings/config_file.ts";
 import type { Loader } from "./application.ts";
 import type { Address, Hold, NativeHandler, Owner, Served } from "./listener.ts";
 import type { FromWorker, ToWorker } from "./message.ts";
+import type { SocketTable } from "../metrics/socket_table.ts";
 import type { MemoryStats } from "../metrics/stats.ts";
 import type { Gauges } from "./gauges.ts";
 import type { LogRing } from "../black_box/log_ring.ts";
@@ -87,8 +88,8 @@ export interface ArbiterSystem {
   readonly hold: Hold;
   /** Throws when the system gives no process. */
   spawn(options: SpawnOptions): Child;
-  /** The kernel's list of sockets, as in /proc/net/tcp (and tcp6), or /proc/net/unix; null where there is none. */
-  socketTable(kind: "tcp" | "unix"): string | null;
+  /** The kernel's sockets at `addresses`, as far as the system tells. */
+  socketTable(addresses: readonly Address[]): SocketTable;
 }
 
 /** Memory that a worker shares with its arbiter. */
