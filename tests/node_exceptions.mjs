@@ -20,7 +20,7 @@ export const EXCEPTIONS = [
   {
     reason: "Threads share a worker's socket by the C library: --worker-class gthread is refused on Node, with that reason",
     files: ["threads", "threads_life", "threads_faults", "threads_reload", "threads_figures", "blocked"].map((name) => `tests/e2e/${name}_test.ts`),
-    tests: ["docs/tuning.md: its commands run"],
+    tests: ["docs/tuning.md: its commands run", "README's flags exist"],
   },
   {
     reason: "tsgi init docker writes images of Bun and Deno: --runtime says which, and the page leaves it out",
