@@ -24,12 +24,11 @@ export function watchesBodies({ limitRequestBody, requestBodyTimeout, runtime }:
   return limitRequestBody > 0 || requestBodyTimeout > 0 || runtime === "deno";
 }
 
+/** For requests that may have a body: not for GET and HEAD, of which no native server shows one. */
 export function limitBody(handler: NativeHandler, { limitRequestBody, requestBodyTimeout, runtime }: Limits, refusals: Refusals): NativeHandler {
   const max = limitRequestBody || Infinity;
   const atOnce = runtime === "deno" ? MOST_AT_ONCE : Infinity;
   return (request, platform) => {
-    // Of these no native server shows a body.
-    if (request.method === "GET" || request.method === "HEAD") return handler(request, platform);
     const length = request.headers.get("content-length");
     if (length !== null && Number(length) > max) return refusals.refuse(request, platform, tooLarge(max));
     const isKnown = length === null ? max === Infinity : Number(length) <= atOnce;
