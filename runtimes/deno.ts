@@ -53,7 +53,7 @@ function definition({ parameters, result }: CSignature): Deno.ForeignFunction {
   return { parameters: parameters.map(native), result: native(result) };
 }
 
-function serve({ at, handler, onError }: NativeServeOptions): NativeServer {
+function serve({ at, handler, onError, keepAlive, headTimeout = 0 }: NativeServeOptions): NativeServer {
   const stopper = new AbortController();
   const isUnix = "path" in at;
   const { tracked, busy, quiet } = track(handler);
@@ -68,7 +68,7 @@ function serve({ at, handler, onError }: NativeServeOptions): NativeServer {
   );
   let isShuttingDown = false;
   return {
-    ...(isUnix ? {} : { port: server.addr.port, busy }),
+    ...(isUnix ? {} : { port: server.addr.port, slow: { busy, keepAlive, headTimeout } }),
     stop: async (hard) => {
       // Once shutdown() was called, aborting would throw BadResource out of an event listener, which ends the process. By then only
       // answers that are already given are under way.
@@ -91,7 +91,7 @@ interface Tracked {
 }
 
 /**
- * Deno closes no idle connection (denoland/deno#3515), so somebody else does, and must know which ones have a request in flight. A whole
+ * Deno closes no idle connection and waits for a head for ever (denoland/deno#3515), so somebody else does, and must know which ones have a request in flight. A whole
  * response given at once is over before anybody can ask; everything else is counted until Deno says that it was sent.
  *
  * Clients are told apart by their port alone, which is quick. If two share one, a quiet connection lives a little longer.

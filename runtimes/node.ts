@@ -78,8 +78,6 @@ export const boundAs: Map<string, string> = new Map();
 const BACKLOG = 2048;
 /** For a request without Host, which only HTTP/1.0 may send. */
 const NO_HOST = "localhost";
-/** How long a client may take to send the head of a request. */
-const HEAD: Millis = 10_000;
 /** How often a server that is to end looks whether its connections have become idle. */
 const LOOK: Millis = 20;
 
@@ -90,7 +88,7 @@ function tcp({ host, port, reusePort = false, backlog = BACKLOG }: { readonly ho
 }
 
 async function listen(where: Where, options: ServeOptions): Promise<Server> {
-  const server = createServer({ headersTimeout: HEAD, requestTimeout: 0, connectionsCheckingInterval: 1000, keepAliveTimeout: options.keepAlive * 1000 }, receiver(options));
+  const server = createServer({ headersTimeout: (options.headTimeout ?? 0) * 1000, requestTimeout: 0, connectionsCheckingInterval: 1000, keepAliveTimeout: options.keepAlive * 1000 }, receiver(options));
   try {
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);

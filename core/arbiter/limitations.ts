@@ -16,6 +16,9 @@ export function limitations(settings: Settings, kind: Application["kind"]): read
   if (asksForKeepAlive && settings.runtime === "deno" && settings.bind.some((address) => address.kind === "unix")) {
     found.push(`--keep-alive ${settings.keepAlive} is not kept on unix sockets with Deno: it closes no idle connections, and the kernel does not tell which are`);
   }
+  if (settings.requestHeaderTimeout > 0 && settings.requestHeaderTimeout !== TABLE.requestHeaderTimeout.default && settings.runtime !== "node" && settings.bind.some((address) => address.kind === "unix")) {
+    found.push(`--request-header-timeout ${settings.requestHeaderTimeout} is not kept on unix sockets with ${settings.runtime === "bun" ? "Bun, which gives 10 to 12 s" : "Deno, which waits for ever"}: the kernel does not tell who is slow`);
+  }
   if (settings.requestTimeout > 0 && settings.runtime === "bun" && kind === "fetch") {
     found.push(
       `--request-timeout ${settings.requestTimeout} bounds the time to a Fetch handler's Response on Bun, not the body after it: it cannot be ` +

@@ -185,6 +185,8 @@ export interface ServeOptions {
   readonly onError: (error: unknown) => Response;
   /** Seconds. */
   readonly keepAlive: number;
+  /** Seconds that a client may take for the head of a request; 0 or absent for what the server itself gives. */
+  readonly headTimeout?: number;
   /** Bytes of a body that have to get through, where the server has a limit of its own. */
   readonly mostBody?: number;
   /** For a socket that the server itself makes listen (Node). */

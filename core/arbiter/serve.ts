@@ -299,7 +299,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
     const guarded = concurrency === null ? attended : concurrency.guard(attended, thread ? { get inFlight() { return thread.gauges.totalInFlight(); } } : traffic, door);
     const noted = notes === null ? guarded : notes.watch(guarded);
     const traced = tracing === null ? noted : tracing.around(noted, place.address);
-    const options = { ...made, handler: identified(traced, settings), onError: refuse, keepAlive: settings.keepAlive, ...(settings.limitRequestBody > 0 ? { mostBody: settings.limitRequestBody } : {}), backlog: settings.backlog };
+    const options = { ...made, handler: identified(traced, settings), onError: refuse, keepAlive: settings.keepAlive, headTimeout: settings.requestHeaderTimeout, ...(settings.limitRequestBody > 0 ? { mostBody: settings.limitRequestBody } : {}), backlog: settings.backlog };
     const served = descriptor === null
       ? await system.bind(place.address, options)
       : await system.adopt(descriptor, options).finally(() => system.closeDescriptor(descriptor));

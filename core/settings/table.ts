@@ -449,6 +449,13 @@ export const TABLE = {
       "Bytes of a request's body beyond which the client gets 413: at once if Content-Length says so, else when the application has read so many. " +
       "0 leaves it to the runtime: 128 MiB on Bun, any number on Deno and Node.",
   },
+  requestHeaderTimeout: {
+    kind: "seconds", min: 0, default: 10, section: "security", applies: "reload",
+    doc:
+      "Time a client may take to send the head of a request, however often a byte of it comes, before its connection is closed: from the connection's begin, or from " +
+      "the first byte of a later request. It is looked at about once a second, on TCP. On Bun, each head has 10 to 12 seconds, which cannot be raised; a lower value " +
+      "holds for the first request of a connection, and looks up the client of each request. 0 adds no limit.",
+  },
   requestBodyTimeout: {
     kind: "seconds", min: 0, default: 0, section: "security", applies: "reload",
     doc:
