@@ -34,9 +34,11 @@ test("tsgi --request-header-timeout ends clients that drip the heads of requests
 });
 
 test("tsgi --request-header-timeout blames no client for a loop that stood still", async () => {
-  await serving(["--request-header-timeout", "1"], async ({ port, server }) => {
+  await serving(["--request-header-timeout", "3"], async ({ port, server }) => {
     const socket = connect(port, "127.0.0.1");
     const answer = textOf(socket);
+    // It is looked at once a second, and has to be known when the loop stops.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
     const blocked = ask(port, "/block");
     await server.logged(/BLOCKING/);
     socket.write("GET /late HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
