@@ -24,6 +24,7 @@ const PAUSE = 5;
 /** Sends `pieces`, waits for `answers`, then sends one more request, and asks the application what it saw. */
 export async function talk(port: number, pieces: readonly string[], answers = 1): Promise<Outcome> {
   const client = new Client(port, pieces.join("").includes("HEAD"));
+  const since = Date.now();
   try {
     await client.connected;
     for (const [index, piece] of pieces.entries()) {
@@ -38,7 +39,7 @@ export async function talk(port: number, pieces: readonly string[], answers = 1)
       await client.until(Infinity);
     }
     const statuses = client.statuses();
-    const all = await ask(port, `/-/seen?${client.port}`) as Sighting[];
+    const all = await ask(port, `/-/seen?${client.port},${since}`) as Sighting[];
     const seen = all.filter(([, target]) => target !== "/next");
     return { statuses: statuses.slice(0, seen.length < all.length ? -1 : undefined), seen: seen.filter((one) => one[4] !== null), goesOn: seen.length < all.length };
   } finally {
