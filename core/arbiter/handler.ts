@@ -84,7 +84,7 @@ function tsgiHandler(app: App, { system, settings, address, door, traffic, log, 
   const trusted = parseTrusted(settings.forwardedAllowIps);
   const forwarder = settings.forwarderHeaders.length === 0 ? null : new ForwarderHeaders({ names: settings.forwarderHeaders, trusted, refuses: settings.headerMap === "refuse" });
   const gateway = createGateway(forwarder === null ? app : forwarder.around(app), {
-    server: forwardedServer(serverInfo(address, multiprocess), trusted, settings.secureSchemeHeaders),
+    server: forwardedServer(serverInfo(address, multiprocess), { trusted, secureHeaders: settings.secureSchemeHeaders, addresses: settings.proxyHeaders }),
     scheme: "http",
     scriptName: settings.rootPath ?? "",
     underscoreHeaders: settings.headerMap === "dangerous" ? "allow" : forwarder === null ? settings.headerMap : "drop",

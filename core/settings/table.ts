@@ -408,6 +408,13 @@ export const TABLE = {
       "Headers by which a proxy of forwarded-allow-ips says that its client came by https, each with the value that means it; any other value " +
       "means http. If they contradict each other, none is believed.",
   },
+  proxyHeaders: {
+    kind: "boolean", default: false, section: "mechanics", applies: "reload",
+    doc:
+      "Takes the client's address from X-Forwarded-For where a proxy of forwarded-allow-ips sends it, for REMOTE_ADDR of TSGI applications and for the access log: the last " +
+      "address in it that is no such proxy's. REMOTE_PORT is absent then. For a proxy that appends to the header or replaces it, as nginx does when told to; Fetch handlers " +
+      "get the request as it came. X-Forwarded-Host is for the proxyFix middleware.",
+  },
   forwarderHeaders: {
     kind: "texts", separator: ",", default: [], section: "mechanics", applies: "reload", metavar: "NAME", shown: "none",
     doc:
