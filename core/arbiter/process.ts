@@ -7,6 +7,7 @@ import type { ConfigReader } from "../settings/config_file.ts";
 import type { Loader } from "./application.ts";
 import type { Address, Hold, NativeHandler, Owner, Served } from "./listener.ts";
 import type { FromWorker, ToWorker } from "./message.ts";
+import type { Permissions } from "./permissions.ts";
 import type { MemoryStats } from "../metrics/stats.ts";
 import type { Gauges } from "./gauges.ts";
 import type { LogRing } from "../black_box/log_ring.ts";
@@ -56,6 +57,8 @@ export interface SpawnOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly directory: string;
   readonly appDirectory: string;
+  /** What the process may do; everything if absent. */
+  readonly permissions?: Permissions;
   /** Whom the process runs as: the arbiter's own user and group if absent. `initgroups` adds the groups of the user of that name. */
   readonly identity?: Identity;
   /** Gets what the process writes to its standard output and error, in whole lines. */

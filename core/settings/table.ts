@@ -459,8 +459,8 @@ export const TABLE = {
   requestHeaderTimeout: {
     kind: "seconds", min: 0, default: 10, section: "security", applies: "reload",
     doc:
-      "Time a client may take to send the head of a request, however often a byte of it comes, before its connection is closed: from the connection's begin, or from " +
-      "the first byte of a later request. It is looked at about once a second, on TCP. On Bun, each head has 10 to 12 seconds, which cannot be raised; a lower value " +
+      "Time a client may take to send the head of a request, however often a byte of it comes, before its connection is closed: counted from the connection's begin, " +
+      "or the first byte of a later request. It is looked at about once a second, on TCP. On Bun, each head has 10 to 12 seconds, which cannot be raised; a lower value " +
       "holds for the first request of a connection, and looks up the client of each request. 0 adds no limit.",
   },
   requestBodyTimeout: {
@@ -487,6 +487,25 @@ export const TABLE = {
       "Refuses what runtimes let through: two Hosts or none, Transfer-Encoding other than chunked (501), two Content-Types, an unknown Expect (417), control characters " +
       "in values, and secureSchemeHeaders of a trusted proxy that contradict each other. It reads the headers of each request, which costs a fifth of the smallest " +
       "answer. For a server without a proxy in front; HTTP/1.0 clients must send Host.",
+  },
+  workerAllowRead: {
+    kind: "texts", separator: ",", default: [], section: "security", applies: "reload", metavar: "PATH", shown: "everything",
+    doc:
+      "Files and folders that workers may read, by Deno's permissions; * for all. Once any worker-allow setting is given, workers may do only what these four name, and what " +
+      "they need: read tsgi and the application's folder, write their logs, and listen. They have no C library then, so that it needs --reuse-port, and idle and slow " +
+      "connections are not closed.",
+  },
+  workerAllowWrite: {
+    kind: "texts", separator: ",", default: [], section: "security", applies: "reload", metavar: "PATH", shown: "everything",
+    doc: "Files and folders that workers may write, as with worker-allow-read.",
+  },
+  workerAllowNet: {
+    kind: "texts", separator: ",", default: [], section: "security", applies: "reload", metavar: "HOST", shown: "everything",
+    doc: "Hosts that workers may connect to, as HOST or HOST:PORT, or * for all, as with worker-allow-read.",
+  },
+  workerAllowRun: {
+    kind: "texts", separator: ",", default: [], section: "security", applies: "reload", metavar: "PROGRAM", shown: "everything",
+    doc: "Programs that workers may start, or * for all, as with worker-allow-read. A program is not bound by Deno's permissions.",
   },
   accessLogfile: {
     kind: "text", default: null, section: "logging", applies: "reload", metavar: "FILE", shown: "off",
