@@ -17,7 +17,7 @@ export type Gate = (handler: NativeHandler, madeUpHost: () => string | null) => 
 
 type Asked = Pick<
   Settings,
-  | "permitUnconventionalHttpMethod" | "limitRequestLine" | "limitRequestFields" | "limitRequestFieldSize" | "limitRequestBody" | "requestBodyTimeout"
+  | "permitUnconventionalHttpMethod" | "limitRequestLine" | "limitRequestFields" | "limitRequestFieldSize" | "limitRequestBody" | "requestBodyTimeout" | "requestBodyMinRate"
   | "allowedHosts" | "strictHeaders" | "forwardedAllowIps" | "secureSchemeHeaders" | "runtime"
 >;
 

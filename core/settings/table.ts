@@ -467,7 +467,13 @@ export const TABLE = {
     kind: "seconds", min: 0, default: 0, section: "security", applies: "reload",
     doc:
       "Time a client may send nothing of a body while the application waits for it, before it gets 408. Who sends a byte now and then is bounded by " +
-      "request-timeout alone. 0 waits for ever.",
+      "request-body-min-rate and request-timeout. 0 waits for ever.",
+  },
+  requestBodyMinRate: {
+    kind: "integer", min: 0, default: 0, section: "security", applies: "reload", metavar: "BYTES",
+    doc:
+      "Bytes a second that a client has to send of a body on average, else it gets 408. Only the time counts in which the application waits for it, and not before there were " +
+      "5 seconds of that. 0 takes any rate.",
   },
   permitUnconventionalHttpMethod: {
     kind: "boolean", default: false, section: "security", applies: "reload",
