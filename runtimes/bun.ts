@@ -3,6 +3,7 @@ import type { FFIType as BunType } from "bun:ffi";
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { checkHeaders } from "../core/arbiter/fetch_answer.ts";
+import { followed, followUpgrades, isUpgraded } from "./bun_web_sockets.ts";
 import type { Busy, CFunction, CType, Ffi, NativeServeOptions, NativeServer, Runtime } from "./runtime.ts";
 
 // Not a declaration: in one file for both runtimes (`tsgi build --format mjs`), Deno would look for the module.
@@ -14,6 +15,7 @@ export const runtime: Runtime = {
   minimum: "1.4.5",
   ffi: ffi(),
   serve,
+  isUpgraded,
   rawUrls: false,
   debugsOnUsr1: false,
   hasSlowClock: false,
@@ -57,11 +59,13 @@ function ffi(): Ffi {
 }
 
 function serve(options: NativeServeOptions): NativeServer {
-  const { at, onError, headTimeout = 0 } = options;
+  const { at, onError, webSockets, headTimeout = 0 } = options;
+  const isFollowed = webSockets !== undefined && webSockets.handlers !== null;
+  const answering = isFollowed ? unanswered(options.handler) : options.handler;
   // Where nobody can say when a stream ends, connections are rather kept too long than answers cut short.
   const keepAlive = options.keepAlive > 0 && options.whenEnding === undefined ? MOST_IDLE : options.keepAlive;
   const { promise: finished, resolve } = Promise.withResolvers<unknown>();
-  const handler = keepAlive === 0 ? options.handler : unhurried({ ...options, keepAlive });
+  const handler = keepAlive === 0 ? answering : unhurried({ ...options, handler: answering, keepAlive });
   const isImpatient = headTimeout > 0 && headTimeout < HEAD && !("path" in at);
   const heard = new Set<number>();
   const server = Bun.serve({
@@ -70,8 +74,10 @@ function serve(options: NativeServeOptions): NativeServer {
     idleTimeout: idleTime(keepAlive),
     ...(options.mostBody === undefined ? {} : { maxRequestBodySize: Math.max(MOST_BODY, options.mostBody) }),
     fetch: isImpatient ? hearing(handler, heard) : handler,
+    ...(isFollowed ? { websocket: followed(webSockets) } : {}),
     error: onError,
   } as Bun.Serve.Options<undefined>);
+  if (isFollowed) followUpgrades(server);
   return {
     ...(server.port === undefined ? {} : { port: server.port }),
     ...(isImpatient ? { slow: { keepAlive: 0, headTimeout, busy: busyOnce(heard) } } : {}),
@@ -80,6 +86,15 @@ function serve(options: NativeServeOptions): NativeServer {
       resolve(undefined);
     },
     finished,
+  };
+}
+
+/** For a connection that is a WebSocket's, Bun takes undefined. */
+function unanswered(handler: NativeServeOptions["handler"]): NativeServeOptions["handler"] {
+  const answered = (response: Response) => (response.status === 101 ? (undefined as unknown as Response) : response);
+  return (request, platform) => {
+    const answer = handler(request, platform);
+    return answer instanceof Response ? answered(answer) : answer.then(answered);
   };
 }
 
@@ -104,6 +119,7 @@ function hearing(handler: NativeServeOptions["handler"], heard: Set<number>): Na
 function busyOnce(heard: Set<number>): Busy {
   return {
     has: (port) => heard.has(port),
+    isUpgraded: () => false,
     see: (open) => {
       for (const port of heard) if (!open.has(port)) heard.delete(port);
     },

@@ -1,6 +1,8 @@
 /** Deno. */
 import process from "node:process";
+import { isAwaited } from "../core/arbiter/fetch_answer.ts";
 import { checkHeaders, lastAnswer } from "./deno_response.ts";
+import { followUpgrades, noteUpgrade } from "./deno_web_sockets.ts";
 import type { Busy, CFunction, CSignature, Ffi, NativeServeOptions, NativeServer, Runtime } from "./runtime.ts";
 
 const isWhole = wholeness();
@@ -11,6 +13,7 @@ export const runtime: Runtime = {
   minimum: "2.9.5",
   ffi: ffi(),
   serve,
+  followUpgrades: () => followUpgrades(Deno),
   isWhole,
   rawUrls: true,
   checkHeaders,
@@ -53,10 +56,10 @@ function definition({ parameters, result }: CSignature): Deno.ForeignFunction {
   return { parameters: parameters.map(native), result: native(result) };
 }
 
-function serve({ at, handler, onError, keepAlive, headTimeout = 0 }: NativeServeOptions): NativeServer {
+function serve({ at, handler, onError, keepAlive, headTimeout = 0, webSockets }: NativeServeOptions): NativeServer {
   const stopper = new AbortController();
   const isUnix = "path" in at;
-  const { tracked, busy, quiet } = track(handler);
+  const { tracked, busy, quiet } = track(handler, webSockets);
   const server = Deno.serve(
     {
       ...(isUnix ? { path: at.path } : { hostname: at.host, port: at.port, reusePort: at.reusePort ?? false, tcpBacklog: at.backlog ?? 511 }),
@@ -91,12 +94,12 @@ interface Tracked {
 }
 
 /**
- * Deno closes no idle connection and waits for a head for ever (denoland/deno#3515), so somebody else does, and must know which ones have a request in flight. A whole
- * response given at once is over before anybody can ask; everything else is counted until Deno says that it was sent.
+ * Deno closes no idle connection and waits for a head for ever (denoland/deno#3515), so somebody else does, and must know which ones have a
+ * request in flight. A whole response given at once is over before anybody can ask; everything else is counted until Deno says that it was sent.
  *
  * Clients are told apart by their port alone, which is quick. If two share one, a quiet connection lives a little longer.
  */
-function track(handler: NativeServeOptions["handler"]): Tracked {
+function track(handler: NativeServeOptions["handler"], webSockets: NativeServeOptions["webSockets"]): Tracked {
   const inFlight = new Map<number, number>();
   const upgraded = new Set<number>();
   // After Deno.upgradeWebSocket, `info` throws (and an exception from here would end the whole server), so that an upgrade made at once is
@@ -107,19 +110,24 @@ function track(handler: NativeServeOptions["handler"]): Tracked {
   return {
     tracked: (request, info) => {
       const answer = handler(request, info);
-      if (answer instanceof Response) {
-        if (answer.status === 101) sawUpgrade = true;
-        else if (isWhole(answer) !== true) count(info as Deno.ServeHandlerInfo);
+      if (!isAwaited(answer)) {
+        if (answer.status === 101) {
+          sawUpgrade = true;
+          if (webSockets) noteUpgrade(answer, webSockets.opened);
+        } else if (isWhole(answer) !== true) count(info as Deno.ServeHandlerInfo);
         return answer;
       }
       const port = count(info as Deno.ServeHandlerInfo);
       return answer.then((response) => {
-        if (response.status === 101 && port !== undefined) upgraded.add(port);
+        if (response.status !== 101) return response;
+        if (port !== undefined) upgraded.add(port);
+        if (webSockets) noteUpgrade(response, webSockets.opened);
         return response;
       });
     },
     busy: {
-      has: (port) => inFlight.has(port) || upgraded.has(port),
+      has: (port) => inFlight.has(port),
+      isUpgraded: (port) => upgraded.has(port),
       see: (open) => {
         if (sawUpgrade) for (const port of open) upgraded.add(port);
         sawUpgrade = false;
@@ -169,7 +177,7 @@ function wholeness(): (response: Response) => boolean | undefined {
   };
   const guess = (response: Response) => {
     const found = source(response);
-    return found === null || (typeof found === "object" && !(found instanceof ReadableStream));
+    return found === null || (typeof found === "object" && "consumed" in found);
   };
   const isKnown = place !== undefined && !guess(new Response(new ReadableStream())) &&
     [null, "text", new Uint8Array(1)].every((body) => guess(new Response(body)));

@@ -31,7 +31,7 @@ export const runtime: Runtime = {
     addressOf: () => 0n,
     memory: () => new Uint8Array(0),
   },
-  serve: async ({ at, ...options }) => native(await listen("path" in at ? { path: at.path } : tcp(at), options)),
+  serve: async ({ at, webSockets: _, ...options }) => native(await listen("path" in at ? { path: at.path } : tcp(at), options)),
   native: {
     adopt: async (descriptor, options) => served(await listen({ fd: descriptor, backlog: options.backlog ?? BACKLOG }, options)),
     bind: async ({ host, port }, options) => served(await listen(tcp({ host, port, reusePort: true, backlog: options.backlog }), options)),

@@ -39,9 +39,11 @@ export interface SlowClients {
   readonly busy: Busy;
 }
 
-/** Which clients, by their port, have a request in flight or a WebSocket open. */
+/** Which clients, by their port, have a request in flight, or a WebSocket. */
 export interface Busy {
   has(port: number): boolean;
+  /** Perhaps: a client that was never sent anything is none. */
+  isUpgraded(port: number): boolean;
   /** Tells which ports are `open`, before `has` is asked: the others are forgotten. */
   see(open: ReadonlySet<number>): void;
 }
@@ -62,6 +64,7 @@ export interface NativeServeOptions {
    * tell them apart, and cannot be told afterwards: without this, connections there keep its longest idle time, 255 s.
    */
   readonly whenEnding?: (response: Response, run: () => void) => boolean;
+  readonly webSockets?: ServeOptions["webSockets"];
 }
 
 /** Sockets without the C library. */
@@ -92,6 +95,10 @@ export interface Runtime {
   serve(options: NativeServeOptions): NativeServer | Promise<NativeServer>;
   /** Where `Connection: close` does not close it: an answer that does. */
   readonly lastAnswer?: LastAnswer;
+  /** Where WebSockets are not the server's matter (Deno): to be called before the application is loaded, so that it knows of them. */
+  followUpgrades?(): void;
+  /** Where an answer does not tell it (Bun): whether the connection of `request` has become a WebSocket. */
+  isUpgraded?(request: Request): boolean;
   /** Whether a response's body is in memory: undefined where the runtime cannot tell it from a stream. */
   isWhole(response: Response): boolean | undefined;
   /** Whether `request.url` is the client's raw text. */

@@ -104,8 +104,8 @@ class Watch {
     for (const { busy } of this.servers) busy.see(open);
     const heads = new Map<number, Head>();
     for (const connection of connections) {
-      const { fd, peer, server, traffic } = connection;
-      if (traffic.isUnderWay || this.#isBusy(peer)) continue;
+      const { fd, server, traffic } = connection;
+      if (traffic.isUnderWay || this.#isBusy(connection)) continue;
       if (traffic.isAnswered) {
         if (server.keepAlive > 0 && traffic.silence >= server.keepAlive * 1000) this.#libc.shutdown(fd);
         continue;
@@ -123,8 +123,8 @@ class Watch {
     return before !== undefined && before.peer === peer && before.sent === sent && before.received <= received ? before : { peer, sent, received, since: now };
   }
 
-  #isBusy(peer: number): boolean {
-    for (const { busy } of this.servers) if (busy.has(peer)) return true;
+  #isBusy({ peer, traffic }: Connection): boolean {
+    for (const { busy } of this.servers) if (busy.has(peer) || (traffic.sent > 0 && busy.isUpgraded(peer))) return true;
     return false;
   }
 

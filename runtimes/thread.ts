@@ -52,6 +52,7 @@ function begin(order: ThreadBegin): void {
     if (epoll !== null) cutConnections(epoll);
     tell({ exit: code });
   });
+  runtime.followUpgrades?.();
   serve(threadSystem(order));
 }
 
@@ -91,6 +92,7 @@ function threadSystem({ index, gauges, memory }: ThreadBegin): WorkerSystem {
     ...(runtime.lastAnswer ? { lastAnswer: runtime.lastAnswer } : {}),
     isWhole: (response) => runtime.isWhole(response),
     checkHeaders: runtime.checkHeaders,
+    ...(runtime.isUpgraded ? { isUpgraded: runtime.isUpgraded } : {}),
     exit: (code) => tell({ exit: code }), // And then it is terminated.
   };
 }

@@ -19,4 +19,5 @@ if (identity !== undefined) {
 }
 // After the change of user, which would undo it.
 if (dieWithParent(arbiter) === false) process.exit(0);
+runtime.followUpgrades?.();
 serve(workerSystem(runtime));

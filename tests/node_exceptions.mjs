@@ -69,6 +69,11 @@ export const EXCEPTIONS = [
     tests: ["T739 the native server refuses 200 header fields, live"],
   },
   {
+    reason: "Node's server has no WebSockets: a Fetch handler cannot upgrade, and a warning says so where the application exports websocket",
+    files: ["tests/e2e/web_sockets_test.ts"],
+    tests: [],
+  },
+  {
     reason: "hono has no getConnInfo for Node: that is in @hono/node-server",
     files: ["tests/adapters/hono_test.ts"],
     tests: [],

@@ -46,7 +46,12 @@ interface Hooks {
 /** An application that can be served. `fetch` needs no `this`. */
 export type Application =
   & Hooks
-  & ({ readonly kind: "tsgi"; readonly app: App } | { readonly kind: "fetch"; readonly fetch: FetchHandler });
+  & ({ readonly kind: "tsgi"; readonly app: App } | {
+    readonly kind: "fetch";
+    readonly fetch: FetchHandler;
+    /** What Bun's server calls for WebSockets: `export default { fetch, websocket }`. */
+    readonly websocket?: object;
+  });
 
 /** Imports the module that `uri` names and picks the application from it. Throws {@linkcode AppLoadError} only. */
 export async function loadApplication(uri: string, options: LoadOptions): Promise<Application> {
@@ -171,7 +176,9 @@ function classify(uri: AppUri, { name, value, owner }: Found, wanted: AppInterfa
   const method = typeof value === "object" && value !== null ? read(uri, value, "fetch") : undefined;
   if (typeof method !== "function") throw failed(uri, `${name} is ${kindOf(value)}, expected ${EXPECTED[wanted]}${remedy(value)}`);
   if (wanted === "tsgi") throw failed(uri, `${name} is an object with fetch(), which --interface tsgi cannot call, expected ${EXPECTED.tsgi}`);
-  return { kind: "fetch" as const, fetch: Function.prototype.bind.call(method, value) as FetchHandler };
+  const websocket = read(uri, value as object, "websocket");
+  const handlers = typeof websocket === "object" && websocket !== null ? { websocket } : {};
+  return { kind: "fetch" as const, fetch: Function.prototype.bind.call(method, value) as FetchHandler, ...handlers };
 }
 
 const EXPECTED: Readonly<Record<AppInterface, string>> = {

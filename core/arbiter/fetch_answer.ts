@@ -44,3 +44,8 @@ export function withHeader(response: Response, name: string, value: string): Res
     return copy;
   }
 }
+
+/** Not `instanceof Response`, which costs Deno five times as much. */
+export function isAwaited(answer: Response | Promise<Response>): answer is Promise<Response> {
+  return typeof (answer as Partial<Promise<Response>>).then === "function";
+}

@@ -86,6 +86,7 @@ function tsgiHandler(app: App, { system, settings, address, door, traffic, log, 
   const gateway = createGateway(forwarder === null ? app : forwarder.around(app), {
     server: forwardedServer(serverInfo(address, multiprocess), { trusted, secureHeaders: settings.secureSchemeHeaders, addresses: settings.proxyHeaders }),
     scheme: "http",
+    knowsTarget: false,
     scriptName: settings.rootPath ?? "",
     underscoreHeaders: settings.headerMap === "dangerous" ? "allow" : forwarder === null ? settings.headerMap : "drop",
     responseHeaders: settings.serverHeader ? SERVER_HEADER : [],

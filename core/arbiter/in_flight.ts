@@ -11,6 +11,7 @@ import type { Log } from "../logging/record.ts";
 import type { Meter } from "../metrics/meter.ts";
 import type { Settings } from "../settings/table.ts";
 import { identityFields, requestIdentity } from "../tracing/request_identity.ts";
+import { isAwaited } from "./fetch_answer.ts";
 import type { NativeHandler } from "./listener.ts";
 import type { Millis } from "./process.ts";
 import { type Register, requestLine } from "./register.ts";
@@ -63,7 +64,7 @@ export class InFlight {
       const begun = meter === null ? 0 : meter.begin();
       const slot = register === null ? 0 : register.enter(request.method, request.url, isNamed ? requestIdentity(request)?.id : undefined);
       const answer = handler(request, platform);
-      if (!(answer instanceof Response)) return this.#follow({ request, platform }, slot, begun, answer);
+      if (isAwaited(answer)) return this.#follow({ request, platform }, slot, begun, answer);
       const { status } = answer;
       register?.leave(slot, status);
       if (meter !== null) meter.end(begun, status);
@@ -73,7 +74,7 @@ export class InFlight {
     return (request, platform) => {
       const since = now();
       const answer = attended(request, platform);
-      this.#called(request, now() - since, answer instanceof Response);
+      this.#called(request, now() - since, !isAwaited(answer));
       return answer;
     };
   }

@@ -5,7 +5,8 @@ import { isRestricted } from "./permissions.ts";
 import { threadCount } from "./worker_class.ts";
 
 /** Empty where everything asked for is done. What nobody asked for is in DESIGN.md only. */
-export function limitations(settings: Settings, kind: Application["kind"]): readonly string[] {
+export function limitations(settings: Settings, application: Application): readonly string[] {
+  const { kind } = application;
   const found: string[] = [];
   const asksForKeepAlive = settings.keepAlive > 0 && settings.keepAlive !== TABLE.keepAlive.default;
   if (asksForKeepAlive && settings.runtime === "bun" && kind === "fetch") {
@@ -31,6 +32,9 @@ export function limitations(settings: Settings, kind: Application["kind"]): read
   }
   if (settings.runtime === "node" && settings.workerClass === "sync") {
     found.push("--worker-class sync on Node: a busy worker cannot stop accepting, so what it has accepted waits for it, though others may be idle");
+  }
+  if (settings.runtime === "node" && application.kind === "fetch" && application.websocket !== undefined) {
+    found.push("The application's WebSocket handlers do nothing on Node, whose server has no upgrade for a Fetch handler: use --runtime bun");
   }
   const forTsgi = [settings.rootPath !== null && "--root-path", settings.headerMap !== "drop" && "--header-map", settings.forwarderHeaders.length > 0 && "--forwarder-headers"].filter((flag) => flag !== false);
   if (kind === "fetch") for (const flag of forTsgi) found.push(`${flag} does nothing here: a Fetch handler gets the request as it came`);

@@ -13,6 +13,7 @@ import type { Gauges } from "./gauges.ts";
 import type { LogRing } from "../black_box/log_ring.ts";
 import type { TracingHost } from "../otlp/api.ts";
 import type { Register } from "./register.ts";
+import type { OpenSocket } from "./web_sockets.ts";
 import type { WsgiAdapter } from "./wsgi.ts";
 
 /** Milliseconds on a monotonic clock whose zero means nothing. */
@@ -154,6 +155,8 @@ export interface WorkerSystem {
   isWhole(response: Response): boolean | undefined;
   /** Throws for a header of a Fetch handler's response that would end or desynchronise the native server. */
   checkHeaders(response: Response): void;
+  /** Where an answer does not tell it (Bun): whether the connection of `request` has become a WebSocket. */
+  isUpgraded?(request: Request): boolean;
   /** What the gateway makes its answers of, where it is not the platform's own. */
   readonly Response?: typeof Response;
   /** Where `Connection: close` does not close it. */
@@ -198,6 +201,8 @@ export interface ServeOptions {
   readonly lightRequests?: boolean;
   /** If the body of `response` is a stream, has `run` called just before it ends, and says true; absent where nobody can tell. */
   readonly whenEnding?: (response: Response, run: () => void) => boolean;
+  /** For an application that may have WebSockets: what it hears of them by where that is a matter of the server (Bun), and who else wants to know. */
+  readonly webSockets?: { readonly handlers: object | null; readonly opened: (socket: OpenSocket) => () => void };
 }
 
 /** What a worker's main thread asks of the system to have threads serve. */

@@ -27,6 +27,7 @@ import type { Door, Traffic } from "./traffic.ts";
 import { Tail } from "./tail.ts";
 import { tallied } from "./tally.ts";
 import { Turnstile } from "./turnstile.ts";
+import { type OpenSocket, upgradable, WebSockets } from "./web_sockets.ts";
 import { wrapped } from "./wrapped.ts";
 import type { WorkerHooks } from "./worker_hooks.ts";
 import { builtInClass, readWorkerClass, threadCount, type WorkerClass } from "./worker_class.ts";
@@ -35,6 +36,9 @@ import { WorkerLoop } from "./worker_loop.ts";
 
 /** A beat is missed twice before anybody worries: see SILENT in arbiter.ts. */
 const BEAT = 500;
+
+/** How long after a worker has left its WebSockets are closed, in milliseconds. */
+const LEFT = 200;
 
 /** How long the last spans may take, in milliseconds. */
 const LAST_SPANS = 2000;
@@ -85,6 +89,7 @@ interface Open {
   readonly slot: number;
   readonly door: Door;
   readonly served: Served;
+  readonly webSockets: WebSockets;
 }
 
 function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, problems: readonly string[] = []): Running {
@@ -153,7 +158,11 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
     // A sync worker beats between requests only, so that timeout is its request timeout, as in gunicorn.
     if (workerClass.beats === "between-requests" && traffic.inFlight > 0) return;
     const rss = limits.rss === Infinity ? 0 : system.memory();
-    tell({ type: "ticked", inFlight: traffic.inFlight, handled: traffic.handled, rss, ...(tally === null ? {} : { tally: { ...tally } }), at: system.now() });
+    tell({ type: "ticked", inFlight: traffic.inFlight + openSockets(), handled: traffic.handled, rss, ...(tally === null ? {} : { tally: { ...tally } }), at: system.now() });
+  }
+
+  function openSockets(): number {
+    return open.reduce((sum, { webSockets }) => sum + webSockets.size, 0);
   }
 
   function look(): void {
@@ -242,7 +251,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
       gate = await openGate(settings, refusals);
       application = loaded;
       if (settings.loopLag > 0) watchLoop(system, settings.loopLag * 1000, { inFlight, log });
-      if (start.slot === 0 && start.generation === 1 && (thread?.index ?? 0) === 0) for (const text of limitations(settings, loaded.kind)) log("warning", "limitation", { text });
+      if (start.slot === 0 && start.generation === 1 && (thread?.index ?? 0) === 0) for (const text of limitations(settings, loaded)) log("warning", "limitation", { text });
       tell({ type: "loaded", at: system.now() });
     } catch (error) {
       const exitCode = error instanceof AppLoadError ? error.exitCode : 3;
@@ -299,12 +308,22 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
     const guarded = concurrency === null ? attended : concurrency.guard(attended, thread ? { get inFlight() { return thread.gauges.totalInFlight(); } } : traffic, door);
     const noted = notes === null ? guarded : notes.watch(guarded);
     const traced = tracing === null ? noted : tracing.around(noted, place.address);
-    const options = { ...made, handler: identified(traced, settings), onError: refuse, keepAlive: settings.keepAlive, headTimeout: settings.requestHeaderTimeout, ...(settings.limitRequestBody > 0 ? { mostBody: settings.limitRequestBody } : {}), backlog: settings.backlog };
+    const webSockets = new WebSockets({ wait: system.wait, counted: (change) => metrics?.meter.flow(change) });
+    const options = {
+      ...made,
+      handler: identified(traced, settings),
+      onError: refuse,
+      keepAlive: settings.keepAlive,
+      headTimeout: settings.requestHeaderTimeout,
+      ...(settings.limitRequestBody > 0 ? { mostBody: settings.limitRequestBody } : {}),
+      backlog: settings.backlog,
+      ...(application!.kind === "fetch" ? { webSockets: { handlers: application!.websocket ?? null, opened: (socket: OpenSocket) => webSockets.opened(socket) } } : {}),
+    };
     const served = descriptor === null
       ? await system.bind(place.address, options)
       : await system.adopt(descriptor, options).finally(() => system.closeDescriptor(descriptor));
     door.madeUpHost = served.madeUpHost;
-    const one: Open = { slot, door, served };
+    const one: Open = { slot, door, served, webSockets };
     open.push(one);
     served.ended.then((reason) => {
       const at = open.indexOf(one);
@@ -327,6 +346,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
       open.splice(open.indexOf(one), 1);
       one.door.closing = true;
       one.served.leave();
+      one.webSockets.goAway();
     }
     const since = system.now();
     const limit = settings.gracefulTimeout * 1000;
@@ -340,6 +360,9 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
     await system.wait(20);
     for (const one of all) one.served.leave();
     tell({ type: "left", at: system.now() });
+    // By then the others of this generation have left too, and nobody who comes back is sent away twice.
+    await system.wait(LEFT);
+    for (const one of all) one.webSockets.goAway();
   }
 
   async function close(deadline: number): Promise<void> {
@@ -352,7 +375,10 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
 
   /** A second later the arbiter is done with us; those whose handlers never answer get what there is. */
   async function abort(deadline: number): Promise<void> {
-    for (const one of open) one.served.leave();
+    for (const one of open) {
+      one.served.leave();
+      one.webSockets.goAway();
+    }
     const requests = inFlight.refuse();
     if (requests > 0) log("warning", "aborted-requests", { requests });
     await Promise.race([Promise.all([...open].map((o) => o.served.close(deadline))), system.wait(deadline)]);
@@ -395,7 +421,7 @@ function ofRequests({ requests }: WorkerHooks): WorkerHooks {
 async function begin(system: WorkerSystem, settings: Settings, log: Log): Promise<Application> {
   const loaded = settings.interface === "wsgi"
     ? await (await import("./wsgi.ts")).loadWsgi(system, settings, log)
-    : await loadApplication(settings.app!, { ...system.loader, interface: settings.interface });
+    : upgradable(await loadApplication(settings.app!, { ...system.loader, interface: settings.interface }), system);
   const application = await bounded(settings.lint ? await linted(loaded, log) : loaded, { system, settings, log });
   try {
     await application.startup?.();

@@ -214,6 +214,8 @@ class LazyEnviron implements ProxyHandler<Record<string, unknown>> {
   #isFilled = false;
   /** Somebody defined a property, froze the object or gave it a prototype: from then on, no short cuts. */
   #isOdd = false;
+  /** undefined was written: a key that reads so may be there. */
+  #holdsUndefined = false;
 
   constructor(scope: Scope) {
     this.scope = scope;
@@ -237,7 +239,7 @@ class LazyEnviron implements ProxyHandler<Record<string, unknown>> {
     const value = target[key as string];
     if (value !== undefined) return value;
     if (typeof key !== "string") return key === ORIGIN ? this : undefined;
-    return this.#make(key);
+    return this.#holdsUndefined ? this.#make(key) : this.#makeNew(key);
   }
 
   set(target: Record<string, unknown>, key: string | symbol, value: unknown, receiver: unknown): boolean {
@@ -246,6 +248,7 @@ class LazyEnviron implements ProxyHandler<Record<string, unknown>> {
       this.#make(key);
       return Reflect.set(target, key, value, receiver);
     }
+    if (value === undefined) this.#holdsUndefined = true;
     target[key as string] = value;
     return true;
   }
@@ -291,14 +294,18 @@ class LazyEnviron implements ProxyHandler<Record<string, unknown>> {
 
   /** The value of a key that is not in the target, put there if there is one. */
   #make(key: string | symbol): unknown {
+    return typeof key !== "string" || Object.hasOwn(this.#target, key) ? undefined : this.#makeNew(key);
+  }
+
+  /** The same of a key that is known not to be there. */
+  #makeNew(key: string): unknown {
     const target = this.#target;
-    if (this.#isFilled || typeof key !== "string" || Object.hasOwn(target, key)) return undefined;
-    const make = MAKERS.get(key);
-    const made = make !== undefined ? make(this.scope) : key.startsWith("HTTP_") ? makeHeader(this.scope, key) : undefined;
-    const value = made ?? this.scope.settings.deployer[key];
+    if (this.#isFilled) return undefined;
+    const made = key.startsWith("HTTP_") ? makeHeader(this.scope, key) : MAKERS.get(key)?.(this.scope);
+    if (made !== undefined) return target[key] = made;
     // `in` and not hasOwn would take a key such as "toString" of the prototype for one of ours.
-    if (value !== undefined && (make !== undefined || made !== undefined || Object.hasOwn(this.scope.settings.deployer, key))) target[key] = value;
-    return target[key];
+    const { deployer } = this.scope.settings;
+    return Object.hasOwn(deployer, key) ? target[key] = deployer[key] : undefined;
   }
 
   #fill(): void {
@@ -334,6 +341,10 @@ class OwnScope implements Scope {
     this.pathStart = pathStart;
     this.errors = new ConsoleErrors();
     this.input = new BodyInput(request);
+  }
+
+  get target(): string | undefined {
+    return this.info.requestTarget;
   }
 
   get signal(): AbortSignal {

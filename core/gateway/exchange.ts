@@ -52,6 +52,8 @@ export interface Gateway {
 export interface Mode {
   /** The URL is the client's raw text. */
   readonly isRaw: boolean;
+  /** The server may know the request-target as it came; Deno's and Bun's own do not. */
+  readonly knowsTarget: boolean;
   /** The native server itself called: it writes the Content-Length of a body that it sees whole. */
   readonly isNative: boolean;
   readonly hasReason: boolean;
@@ -123,6 +125,9 @@ export class Call implements Exchange, Scope, StreamOwner {
   }
   get info(): ServerInfo {
     return this.#info ??= this.gateway.serverInfo(this.request, this.#argument, this.#context);
+  }
+  get target(): string | undefined {
+    return this.mode.knowsTarget ? this.info.requestTarget : undefined;
   }
   get input(): BodyInput {
     return this.#input ??= new BodyInput(this.request, (error) => {

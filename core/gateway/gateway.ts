@@ -19,6 +19,8 @@ export type { Exchange };
 export interface GatewayOptions extends EnvironOptions {
   /** A function replaces what the platform is recognised by; an object goes before it, member by member (SPEC F-2). */
   readonly server?: ServerInfo | ((request: Request, argument: unknown, context: unknown) => ServerInfo);
+  /** Whether `server` may tell a requestTarget where Deno.serve or Bun.serve itself calls the handler. By default so if it is given. */
+  readonly knowsTarget?: boolean;
   /** The scheme of the listener, where `server` is a function: an absolute-form target that claims another is refused. */
   readonly scheme?: "http" | "https";
   /** Told of every error that is logged. */
@@ -108,6 +110,7 @@ function modeOf(kind: PlatformKind, options: GatewayOptions): Mode & TargetRules
   const isRaw = options.rawUrl ?? kind === "deno";
   return {
     isRaw,
+    knowsTarget: kind === "other" || (options.knowsTarget ?? options.server !== undefined),
     isNative: (options.contentLength ?? byDefault) === "runtime",
     hasReason: (options.statusText ?? byDefault) === "explicit",
     copies: kind === "bun",

@@ -12,7 +12,6 @@ import { decodeUtf8, encodeUtf8 } from "./utf8.ts";
 const HEX = "0123456789ABCDEF";
 
 const NEEDS_DECODING = /[%\x80-\uffff]/;
-const BROKEN_ESCAPE = /%(?![0-9A-Fa-f]{2})/;
 const NEEDS_ENCODING = /[^A-Za-z0-9\-._~!$&'()*+,;=:@/]/;
 
 /**
@@ -26,11 +25,11 @@ const NEEDS_ENCODING = /[^A-Za-z0-9\-._~!$&'()*+,;=:@/]/;
  */
 export function decodePath(raw: string): string {
   if (!NEEDS_DECODING.test(raw)) return raw;
-  if (!BROKEN_ESCAPE.test(raw) && raw.isWellFormed()) {
+  if (raw.isWellFormed()) {
     try {
       return decodeURIComponent(raw);
     } catch {
-      // Not UTF-8: the walk below keeps the bytes.
+      // Not UTF-8, or a percent sign alone: the walk below keeps the bytes.
     }
   }
   return bytesToPath(unescape(encodeUtf8(raw)));

@@ -28,6 +28,8 @@ export interface Scope {
   /** The URL is the client's raw text. */
   readonly isRaw: boolean;
   readonly info: ServerInfo;
+  /** The request-target as it came, where the server knows it: then it counts, and not `request.url`. */
+  readonly target: string | undefined;
   readonly input: BodyInput;
   readonly errors: ErrorStream;
   readonly signal: AbortSignal;
@@ -52,7 +54,7 @@ export const MAKERS: ReadonlyMap<string, Maker> = new Map<string, Maker>([
   ["PATH_INFO", (scope) => mountedPath(scope) ?? "/"],
   ["QUERY_STRING", queryString],
   ["REQUEST_URI", requestUri],
-  ["RAW_URI", (scope) => scope.info.requestTarget || undefined],
+  ["RAW_URI", (scope) => scope.target || undefined],
   ["SERVER_NAME", (scope) => scope.info.serverName || authorityOf(scope).replace(/:[0-9]*$/, "") || "localhost"],
   ["SERVER_PORT", serverPort],
   ["SERVER_PROTOCOL", (scope) => scope.info.protocol || "HTTP/1.1"],
@@ -191,7 +193,7 @@ function headersOf(scope: Scope): Iterable<[string, string]> {
 
 /** The path as it came, without query and fragment. */
 function rawPath(scope: Scope): string {
-  const target = scope.info.requestTarget;
+  const { target } = scope;
   if (target) return pathPart(originForm(target), 0) || "/";
   return pathPart(scope.request.url, scope.pathStart) || "/";
 }
@@ -204,16 +206,18 @@ function pathPart(url: string, start: number): string {
 }
 
 function queryString(scope: Scope): string {
-  const target = scope.info.requestTarget ? originForm(scope.info.requestTarget) : scope.request.url;
-  const start = target.indexOf("?", scope.info.requestTarget ? 0 : scope.pathStart);
+  const exact = scope.target;
+  const text = exact ? originForm(exact) : scope.request.url;
+  const from = exact ? 0 : scope.pathStart;
+  const start = text.indexOf("?", from);
   if (start < 0) return "";
-  const hash = target.indexOf("#", scope.info.requestTarget ? 0 : scope.pathStart);
+  const hash = text.indexOf("#", from);
   if (hash >= 0 && hash < start) return "";
-  return visible(target.slice(start + 1, hash < 0 ? target.length : hash));
+  return visible(text.slice(start + 1, hash < 0 ? text.length : hash));
 }
 
 function requestUri(scope: Scope): string {
-  const exact = scope.info.requestTarget;
+  const exact = scope.target;
   const target = exact ? originForm(exact) : scope.request.url.slice(scope.pathStart);
   const hash = target.indexOf("#");
   const uri = visible(hash < 0 ? target : target.slice(0, hash));

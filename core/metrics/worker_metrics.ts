@@ -25,14 +25,17 @@ export function measure(system: System, shared: SharedMemory | null, log: Log): 
   const registry = new Registry((metric) => log("warning", "too-many-series", { metric }));
   setRegistry(registry);
   const lag: LagSampler = sampleLag(system);
-  return {
-    meter: new Meter(memory, system.clock),
-    refused: registry.own("tsgi_requests_refused", { help: "Invalid requests that never reached the application, by what was wrong." }),
-    report: () => ({
+  const meter = new Meter(memory, system.clock);
+  const refused = registry.own("tsgi_requests_refused", { help: "Invalid requests that never reached the application, by what was wrong." });
+  return { meter, refused, report };
+
+  function report(): Report {
+    meter.reported();
+    return {
       lag: lag.stats(),
       memory: system.memoryStats(),
       changes: registry.collect(),
       ...(shared === null ? { cells: pack(memory) } : {}),
-    }),
-  };
+    };
+  }
 }

@@ -50,6 +50,17 @@ test("headTimeout closes a connection on which the head of a later request comes
   await closes(connection, from).finally(() => clearInterval(drip));
 });
 
+test("headTimeout closes who was there when another became a WebSocket", { skip: runtime.name !== "deno" }, async () => {
+  const slow = new Connection(await address);
+  const from = performance.now();
+  slow.socket.write("GET / HTTP/1.1\r\n");
+  const upgraded = new Connection(await address);
+  upgraded.socket.write("GET /upgrade HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+  await upgraded.has("101");
+  await closes(slow, from);
+  upgraded.socket.destroy();
+});
+
 test("headTimeout leaves a slow handler alone, though another server of this thread has the same port", async () => {
   const { host, port } = await address as Address & { readonly kind: "tcp" };
   assert.equal(host, "127.0.0.1");
@@ -89,6 +100,7 @@ async function closes(connection: Connection, from: number): Promise<void> {
 }
 
 function handler(request: Request): Response | Promise<Response> {
+  if (request.url.endsWith("/upgrade")) return Deno.upgradeWebSocket(request).response;
   if (request.url.endsWith("/slow")) return new Promise((resolve) => setTimeout(() => resolve(new Response("slow")), SLOW));
   return request.url.endsWith("/upload") ? request.text().then((text) => new Response(text)) : new Response("whole");
 }

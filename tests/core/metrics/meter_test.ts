@@ -26,6 +26,21 @@ test("readMeter() reads what Meter has counted", () => {
   assert.ok(Math.abs(quantile(duration, 1)! - 1) < 0.02);
 });
 
+test("Meter counts every request, and of many the duration of one in eight, eight times", () => {
+  const memory = new Uint8Array(METER_SIZE);
+  let looks = 0;
+  const meter = new Meter(memory, () => looks++ * 1000);
+  for (let i = 0; i < 256; i++) meter.end(meter.begin(), 200);
+  assert.equal(looks, 512, "the first are timed one by one");
+  for (let i = 0; i < 8000; i++) meter.end(meter.begin(), 204);
+  assert.equal(looks, 512 + 2 * 1000);
+  const { total, codes, duration } = readMeter(memory);
+  assert.deepEqual([total, codes, duration.count, duration.sum], [8256, { 200: 256, 204: 8000 }, 8256, 8256]);
+  meter.reported();
+  meter.end(meter.begin(), 200);
+  assert.equal(looks, 512 + 2 * 1000 + 2, "and again after a report");
+});
+
 test("Meter counts what is shorter than a microsecond or longer than an hour in its first and last bucket", () => {
   const { memory, meter } = pair([0, 1e-9, 0, 1e9, 10, 5]);
   for (let i = 0; i < 3; i++) meter.end(meter.begin(), 200);

@@ -19,6 +19,7 @@ class Source {
   readonly #aggregate = new Aggregate();
 
   answer(status: number, millis: number): void {
+    this.meter.reported(); // Else the many would be sampled.
     const since = this.meter.begin();
     this.#at += millis;
     this.meter.end(since, status);
