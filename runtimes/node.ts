@@ -134,8 +134,12 @@ function requestOf(incoming: IncomingMessage, outgoing: ServerResponse, isLight:
   }
 }
 
-/** Whether nobody in front can have seen the end of this request elsewhere: there are no chunks in HTTP/1.0, and no other coding is understood. */
+/**
+ * Whether nobody in front can have seen the end of this request elsewhere: there are no chunks in HTTP/1.0, and no other coding is understood.
+ * Node takes HTTP/0.9 and HTTP/2.0 for HTTP/1.
+ */
 function isFramed(incoming: IncomingMessage): boolean {
+  if (incoming.httpVersion !== "1.1" && incoming.httpVersion !== "1.0") return false;
   if (incoming.httpVersion !== "1.0" && (incoming.method === "GET" || incoming.method === "HEAD")) return true;
   const coding = incoming.headers["transfer-encoding"];
   return coding === undefined || (incoming.httpVersion !== "1.0" && coding.toLowerCase() === "chunked");
