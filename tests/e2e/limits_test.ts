@@ -210,6 +210,7 @@ test("tsgi refuses limits that the runtime would not keep", async () => {
   };
   assert.match(await refused("--limit-request-line", "100000"), /Cannot use --limit-request-line: the native server of \w+ takes \d+ at most, which cannot be raised/);
   assert.match(await refused("--allowed-hosts", "http://h/"), /Cannot use --allowed-hosts: expected a name such as example\.org/);
+  if (runtime === "bun") assert.match(await refused("--request-header-timeout", "20"), /Cannot use --request-header-timeout: the native server of bun takes 10 at most, which cannot be raised/);
   if (runtime !== "deno") assert.match(await refused("--permit-unconventional-http-method"), /Cannot use --permit-unconventional-http-method: the native server of \w+ refuses methods that it does not know/);
 });
 

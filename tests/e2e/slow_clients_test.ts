@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
-import { withFolder, withServer } from "./server.ts";
+import { runtime, withFolder, withServer } from "./server.ts";
 
 const APP = `
 export default (environ, startResponse) => {
@@ -44,6 +44,14 @@ test("tsgi --request-header-timeout blames no client for a loop that stood still
     socket.write("GET /late HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     assert.match(await answer, /answered \/late/);
     assert.match(await blocked, /answered \/block/);
+  });
+});
+
+test("tsgi --request-header-timeout says where it is not kept", { skip: runtime === "node" }, async () => {
+  await withFolder({ "app.ts": APP }, async (folder) => {
+    await withServer({ args: ["--request-header-timeout", "5", "-b", `unix:${folder}/s`, "app.ts"], cwd: folder }, async (server) => {
+      await server.logged(/--request-header-timeout 5 is not kept on unix sockets with (?:Deno, which waits for ever|Bun, which gives 10 to 12 s)/);
+    });
   });
 });
 
