@@ -11,7 +11,8 @@ import { isHopByHop } from "../core/gateway/hop_by_hop.ts";
 import type { Frame, PythonConnection } from "./python_connection.ts";
 import type { PythonLevel } from "./python_pool.ts";
 import { PythonPool, PythonUnavailable } from "./python_pool.ts";
-import type { Place } from "./python_process.ts";
+import type { Occupant, Place } from "./python_process.ts";
+import type { PythonRequest } from "./python_request.ts";
 import { pythonRequest, sendBody } from "./python_request.ts";
 
 export interface WrapWsgiOptions {
@@ -77,17 +78,19 @@ export function wrapWsgi(app: string, options: WrapWsgiOptions = {}): WsgiApp {
   const multiprocess = processes > 1;
   const pool = new PythonPool({ app, processes, threads, python, path, cwd, env, timeout, bootTimeout, maxRequests, maxRequestsJitter, multiprocess, log });
   const application: App = async (environ, startResponse) => {
-    const request = pythonRequest(environ);
-    if (request === null) return refuse(startResponse, "400 Bad Request");
+    const made = pythonRequest(environ);
+    if (made === null) return refuse(startResponse, "400 Bad Request");
+    const { head, way } = made;
     let place: Place;
     try {
-      place = await pool.acquire(`${environ.REQUEST_METHOD} ${environ.REQUEST_URI.replace(/\?.*/s, "")}`, environ);
+      const request = `${environ.REQUEST_METHOD} ${environ.REQUEST_URI.replace(/\?.*/s, "")}`;
+      place = await pool.acquire({ request, head, isBare: way === "none", environ });
     } catch (error) {
       if (!(error instanceof PythonUnavailable)) throw error;
       environ["tsgi.errors"].write(`${error.message}\n`);
       return refuse(startResponse, "503 Service Unavailable");
     }
-    return await new WsgiExchange(place, environ, startResponse).run(request);
+    return await new WsgiExchange(place, environ, startResponse).run(way);
   };
   return Object.assign(application, { startup: () => pool.start(), shutdown: () => pool.stop() });
 }
@@ -107,12 +110,13 @@ class PythonError extends Error {
   }
 }
 
-class WsgiExchange {
+class WsgiExchange implements Occupant {
   readonly #place: Place;
   readonly #connection: PythonConnection;
   readonly #environ: Environ;
   readonly #startResponse: StartResponse;
   #isOver = false;
+  #hasBegun = false;
   #waitsForClient = false;
 
   constructor(place: Place, environ: Environ, startResponse: StartResponse) {
@@ -120,31 +124,43 @@ class WsgiExchange {
     this.#connection = place.connection!;
     this.#environ = environ;
     this.#startResponse = startResponse;
-    place.write = (text) => environ["tsgi.errors"].write(`${text}\n`);
-    // Once the answer has begun, close() is called instead.
-    place.look = () => {
-      if (environ["tsgi.signal"].aborted) this.#leave(false);
-    };
+    place.occupant = this;
   }
 
-  async run({ head, way }: NonNullable<ReturnType<typeof pythonRequest>>): Promise<Body> {
+  write(text: string): void {
+    this.#environ["tsgi.errors"].write(`${text}\n`);
+  }
+
+  look(): void {
+    // Before the answer has begun, those who wait in the connection would have to be asked again; then, close() is called anyway.
+    if ((this.#hasBegun || this.#place.ahead === 0) && this.#environ["tsgi.signal"].aborted) this.#leave(false);
+  }
+
+  async run(way: PythonRequest["way"]): Promise<Body> {
     try {
-      void this.#connection.write(head)?.catch(() => {}); // Told by reading.
-      void this.#send(way);
+      if (way !== "none") void this.#send(way);
       const first = await this.#next();
+      this.#hasBegun = true;
       if (first.type === "X") throw this.#thrown(first);
       const [status, headers] = JSON.parse(DECODER.decode(first.data)) as [Status, HeaderList];
       this.#startResponse(status, headers.filter(([name]) => typeof name !== "string" || !isHopByHop(name)));
       return this.#whole() ?? this.#streamed();
     } catch (error) {
-      this.#leave(false);
+      if (!this.#isOver) this.#leave(this.#hasBegun && this.#skip());
       if (this.#environ["tsgi.signal"].aborted) throw this.#environ["tsgi.signal"].reason;
       if (!(error instanceof Gone)) throw error;
       return this.#gone(error);
     }
   }
 
-  async #send(way: "none" | "counted" | "frames"): Promise<void> {
+  /** Passes over what is there of an answer that nobody wants; whether the connection stays. */
+  #skip(): boolean {
+    let frame = this.#connection.peek();
+    while (frame !== null && !isEnd(frame)) frame = this.#connection.peek();
+    return frame?.type === "E";
+  }
+
+  async #send(way: PythonRequest["way"]): Promise<void> {
     try {
       await sendBody(this.#environ, way, {
         connection: this.#connection,

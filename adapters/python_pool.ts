@@ -3,7 +3,9 @@
  *
  * The rules:
  *
- * 1. A place takes one request at a time; who finds none waits, first come, first served.
+ * 1. A place takes one request at a time; who finds none waits, first come, first served. Where there is one place only, it waits in the
+ *    connection, so that Python need not: a GET, HEAD or OPTIONS without a body that follows another. When the connection breaks, what has
+ *    waited there is sent again.
  * 2. A process that is silent for `timeout` while it is waited for is killed. A client that is slow to send or to take is not its fault.
  * 3. A process that has handled enough requests serves until its successor does.
  * 4. A process that ended is replaced, at once at first and ever later if the next ones fail too. While none can be started, requests are
@@ -14,6 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { clearInterval, setInterval } from "node:timers";
 import type { Environ } from "../core/gateway/types.ts";
+import type { PythonConnection } from "./python_connection.ts";
 import type { Place, PythonProcessOptions } from "./python_process.ts";
 import { PythonProcess } from "./python_process.ts";
 import { PYTHON_SCRIPT } from "./python_script.ts";
@@ -35,12 +38,28 @@ export class PythonUnavailable extends Error {
   override readonly name = "PythonUnavailable";
 }
 
-interface Waiter {
+/** What is known of a request before it has a place. */
+export interface Wanting {
+  /** What it is in the log. */
+  readonly request: string;
+  readonly head: Uint8Array;
+  /** Whether the head is all there is. */
+  readonly isBare: boolean;
   /** Asked now and then only, since a signal costs more than a small answer. */
-  readonly environ: Pick<Environ, "tsgi.signal">;
+  readonly environ: Pick<Environ, "tsgi.signal" | "REQUEST_METHOD">;
+}
+
+interface Waiter extends Wanting {
+  /** Where its head has been sent already. */
+  sent: PythonConnection | null;
   readonly take: (place: Place) => void;
   readonly refuse: (error: unknown) => void;
 }
+
+/** Requests that may wait in a connection. */
+const AHEAD = 8;
+/** They may be asked twice (RFC 9110, 9.2.2): the connection may break when the process has just begun with them. */
+const REPEATABLE = /^(?:GET|HEAD|OPTIONS)$/;
 
 /** Milliseconds between two looks at who hangs, and who has gone. */
 const PERIOD = 250;
@@ -53,7 +72,7 @@ export class PythonPool {
   readonly #options: PythonPoolOptions;
   readonly #processes = new Set<PythonProcess>();
   readonly #limits = new WeakMap<PythonProcess, number>();
-  readonly #waiting = new Set<Waiter>();
+  #waiting: Waiter[] = [];
   #folder: string | null = null;
   #starting: Promise<void> | null = null;
   #watch: ReturnType<typeof setInterval> | null = null;
@@ -76,15 +95,12 @@ export class PythonPool {
     });
   }
 
-  /** A place for a request, which is `request` in the log. */
-  async acquire(request: string, environ: Waiter["environ"]): Promise<Place> {
+  /** A place for a request, whose head has been sent there. */
+  async acquire(wanting: Wanting): Promise<Place> {
     if (!this.#isStarted) await this.start();
-    const place = this.#free() ?? await this.#wait(environ);
-    place.isBusy = true;
-    place.request = request;
-    place.since = performance.now();
-    place.process.handled++;
-    this.#wear(place.process);
+    const place = this.#free();
+    if (place === null) return await this.#wait(wanting);
+    this.#occupy(place, wanting, false);
     return place;
   }
 
@@ -135,24 +151,64 @@ export class PythonPool {
     return null;
   }
 
-  #wait(environ: Waiter["environ"]): Promise<Place> {
+  #occupy(place: Place, { request, head, isBare }: Wanting, isSent: boolean): void {
+    place.isBusy = true;
+    place.mayFollow = isBare;
+    place.request = request;
+    place.since = performance.now();
+    place.process.handled++;
+    if (!isSent) void place.connection!.write(head)?.catch(() => {}); // Told by reading.
+    this.#wear(place.process);
+  }
+
+  #wait(wanting: Wanting): Promise<Place> {
     if (this.#failures > 0 && ![...this.#processes].some(({ phase }) => phase === "serving")) throw new PythonUnavailable("No Python process can be started");
-    return new Promise((take, refuse) => void this.#waiting.add({ environ, take, refuse }));
+    return new Promise((take, refuse) => {
+      this.#waiting.push({ ...wanting, sent: null, take, refuse });
+      this.#sendAhead();
+    });
   }
 
   #serveWaiting(): void {
-    for (const waiter of this.#waiting) {
-      const place = this.#free();
-      if (place === null) return;
-      place.isBusy = true;
-      this.#waiting.delete(waiter);
+    for (let i = 0; i < this.#waiting.length;) {
+      const waiter = this.#waiting[i]!;
+      if (waiter.sent?.isOpen === false) waiter.sent = null;
+      const isSent = waiter.sent !== null;
+      const place = isSent ? this.#placeOf(waiter.sent!) : this.#free();
+      if (place === null && !isSent) break;
+      if (place === null || place.isBusy) {
+        i++;
+        continue;
+      }
+      if (isSent) place.ahead--;
+      this.#waiting.splice(i, 1);
+      this.#occupy(place, waiter, isSent);
       waiter.take(place);
+    }
+    this.#sendAhead();
+  }
+
+  #placeOf(connection: PythonConnection): Place | null {
+    for (const { places } of this.#processes) for (const place of places) if (place.connection === connection) return place;
+    return null;
+  }
+
+  /** With more places than one, who waits for the first might have to watch the second become free. */
+  #sendAhead(): void {
+    if (this.#options.processes * this.#options.threads > 1 || this.#waiting.length === 0) return;
+    const place = [...this.#processes].find(({ phase }) => phase === "serving")?.places[0];
+    if (!place?.isBusy || !place.mayFollow || !place.connection?.isOpen) return;
+    for (const waiter of this.#waiting) {
+      if (waiter.sent !== null) continue;
+      if (place.ahead === AHEAD || !waiter.isBare || !REPEATABLE.test(waiter.environ.REQUEST_METHOD)) return;
+      waiter.sent = place.connection;
+      place.ahead++;
+      void place.connection.write(waiter.head)?.catch(() => {}); // It is sent again.
     }
   }
 
   #refuseWaiting(): void {
-    for (const waiter of this.#waiting) waiter.refuse(new PythonUnavailable("No Python process can be started"));
-    this.#waiting.clear();
+    for (const waiter of this.#waiting.splice(0)) waiter.refuse(new PythonUnavailable("No Python process can be started"));
   }
 
   /** The successor is ready before it goes. */
@@ -168,12 +224,14 @@ export class PythonPool {
   #look(): void {
     const { timeout, log } = this.#options;
     const now = performance.now();
-    for (const waiter of this.#waiting) {
-      const { aborted, reason } = waiter.environ["tsgi.signal"];
-      if (aborted && this.#waiting.delete(waiter)) waiter.refuse(reason);
-    }
+    this.#waiting = this.#waiting.filter(({ sent, environ, refuse }) => {
+      // What has been sent is answered, whether or not anybody listens.
+      if (sent !== null || !environ["tsgi.signal"].aborted) return true;
+      refuse(environ["tsgi.signal"].reason);
+      return false;
+    });
     for (const one of this.#processes) {
-      for (const place of one.places) place.look?.();
+      for (const place of one.places) place.occupant?.look();
       if (timeout === 0) continue;
       const late = one.places.filter(({ since }) => since !== null && now - since > timeout);
       if (late.length === 0 || one.cause !== null || one.phase === "booting") continue;
@@ -188,7 +246,7 @@ export class PythonPool {
   #said(text: string, from: PythonProcess): void {
     const busy = from.places.filter(({ isBusy }) => isBusy);
     const [only] = busy;
-    if (busy.length === 1 && from.places.length === 1 && only!.write !== null) only!.write(text);
+    if (busy.length === 1 && from.places.length === 1 && only!.occupant !== null) only!.occupant.write(text);
     else this.#options.log("error", text);
   }
 

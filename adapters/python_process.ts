@@ -30,6 +30,13 @@ export interface PythonProcessOptions {
   readonly onFree: () => void;
 }
 
+export interface Occupant {
+  /** Takes the text that the process writes meanwhile. */
+  write(text: string): void;
+  /** Looks whether anybody still waits for the answer. */
+  look(): void;
+}
+
 /** Room for one request at a time. */
 export interface Place {
   readonly process: PythonProcess;
@@ -37,12 +44,14 @@ export interface Place {
   connection: PythonConnection | null;
   /** What it does, or did last, as `GET /path`. */
   request: string;
-  /** Where the text belongs that the process writes meanwhile. */
-  write: ((text: string) => void) | null;
-  /** Looks whether anybody still waits for the answer; null while nothing is answered. */
-  look: (() => void) | null;
+  /** Who is answered; null while nobody is. An object, because of closures in a place V8 kept all that they had seen until a full collection. */
+  occupant: Occupant | null;
   /** Since when the process is waited for; null while nobody waits for it. */
   since: number | null;
+  /** Requests that wait in the connection, behind the one that is answered. */
+  ahead: number;
+  /** Whether requests may be sent behind the one that is answered, since all of it has been sent. */
+  mayFollow: boolean;
   isBusy: boolean;
 }
 
@@ -76,7 +85,7 @@ export class PythonProcess {
     const child = this.#child = spawn(options.python, [options.script, told], { cwd, env: options.env, stdio: "pipe" });
     this.pid = child.pid;
     child.stdin!.on("error", () => {}); // It has ended, which is told.
-    this.places = Array.from({ length: threads }, () => ({ process: this, connection: null, request: "", write: null, look: null, since: null, isBusy: false }));
+    this.places = Array.from({ length: threads }, () => ({ process: this, connection: null, request: "", occupant: null, since: null, ahead: 0, mayFollow: false, isBusy: false }));
     this.ended = new Promise((resolve) => {
       child.on("error", (error) => resolve(error.message));
       child.on("exit", (code, signal) => resolve(signal === null ? `with code ${code}` : `by ${signal}`));
@@ -101,13 +110,13 @@ export class PythonProcess {
 
   /** Whether nobody waits for anything from it. */
   get isIdle(): boolean {
-    return !this.places.some((place) => place.isBusy);
+    return !this.places.some((place) => place.isBusy || place.ahead > 0);
   }
 
   /** Ends the request at a place; without `reusable` the process gets a new connection when it accepts one. */
   leave(place: Place, reusable: boolean): void {
     place.isBusy = false;
-    place.write = place.look = null;
+    place.occupant = null;
     if (reusable && place.connection?.isOpen) place.since = null;
     else void this.#connect(place);
     if (this.phase === "retiring" && this.isIdle) void this.stop();
@@ -165,6 +174,7 @@ export class PythonProcess {
   async #connect(place: Place): Promise<void> {
     place.connection?.close();
     place.connection = null;
+    place.ahead = 0;
     if (this.phase === "ended") return;
     try {
       place.connection = await openConnection(this.#socket);

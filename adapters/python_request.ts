@@ -17,8 +17,10 @@ export function pythonRequest(environ: Environ): PythonRequest | null {
   const way = wayOf(environ);
   let text = `CONTENT_LENGTH\0${environ.CONTENT_LENGTH ?? "0"}\0SCGI\x001\0TSGI_BODY\0${way}\0TSGI_URL_SCHEME\0${environ["tsgi.url_scheme"]}\0TSGI_MULTIPROCESS\0${environ["tsgi.multiprocess"] ? "1" : ""}\0`;
   for (const key of Object.keys(environ)) {
+    // Not even read: tsgi.signal is made when it is, and costs more than a small answer.
+    if (key.includes(".") || key === "CONTENT_LENGTH" || key === "HTTP_PROXY") continue;
     const value = environ[key];
-    if (typeof value !== "string" || key === "CONTENT_LENGTH" || key === "HTTP_PROXY" || key.includes(".")) continue;
+    if (typeof value !== "string") continue;
     if (value.includes("\0")) return null;
     text += `${key}\0${key.startsWith("HTTP_") || !BEYOND_ASCII.test(value) ? value : latin1(value)}\0`;
   }

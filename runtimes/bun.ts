@@ -3,6 +3,7 @@ import type { FFIType as BunType } from "bun:ffi";
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { checkHeaders } from "../core/arbiter/fetch_answer.ts";
+import type { Tls } from "../core/arbiter/tls.ts";
 import { followed, followUpgrades, isUpgraded } from "./bun_web_sockets.ts";
 import type { Busy, CFunction, CType, Ffi, NativeServeOptions, NativeServer, Runtime } from "./runtime.ts";
 
@@ -59,7 +60,7 @@ function ffi(): Ffi {
 }
 
 function serve(options: NativeServeOptions): NativeServer {
-  const { at, onError, webSockets, headTimeout = 0 } = options;
+  const { at, onError, webSockets, tls, headTimeout = 0 } = options;
   const isFollowed = webSockets !== undefined && webSockets.handlers !== null;
   const answering = isFollowed ? unanswered(options.handler) : options.handler;
   // Where nobody can say when a stream ends, connections are rather kept too long than answers cut short.
@@ -74,6 +75,7 @@ function serve(options: NativeServeOptions): NativeServer {
     idleTimeout: idleTime(keepAlive),
     ...(options.mostBody === undefined ? {} : { maxRequestBodySize: Math.max(MOST_BODY, options.mostBody) }),
     fetch: isImpatient ? hearing(handler, heard) : handler,
+    ...(tls === undefined ? {} : { tls: tlsOptions(tls), http2: tls.http2 }),
     ...(isFollowed ? { websocket: followed(webSockets) } : {}),
     error: onError,
   } as Bun.Serve.Options<undefined>);
@@ -88,6 +90,22 @@ function serve(options: NativeServeOptions): NativeServer {
     finished,
   };
 }
+
+/** One context for whoever names no server, and one for each name. */
+function tlsOptions({ pairs, ca, ciphers, minVersion }: Tls): Bun.TLSOptions[] {
+  const common = {
+    ...(ca === null ? {} : { ca, requestCert: true, rejectUnauthorized: true }),
+    ...(ciphers === null ? {} : { ciphers }),
+    ...(minVersion === "1.3" ? { minVersion: TLS_1_3 } : {}),
+  };
+  const [first] = pairs;
+  const byName = new Map(pairs.toReversed().flatMap((pair) => pair.names.map((name) => [name, pair] as const)));
+  const others = pairs.length === 1 ? [] : [...byName].map(([serverName, { cert, key }]) => ({ ...common, serverName, cert, key }));
+  return [{ ...common, cert: first!.cert, key: first!.key }, ...others];
+}
+
+/** As in TLS's own messages. */
+const TLS_1_3 = 0x0304;
 
 /** For a connection that is a WebSocket's, Bun takes undefined. */
 function unanswered(handler: NativeServeOptions["handler"]): NativeServeOptions["handler"] {

@@ -56,13 +56,14 @@ function definition({ parameters, result }: CSignature): Deno.ForeignFunction {
   return { parameters: parameters.map(native), result: native(result) };
 }
 
-function serve({ at, handler, onError, keepAlive, headTimeout = 0, webSockets }: NativeServeOptions): NativeServer {
+function serve({ at, handler, onError, keepAlive, headTimeout = 0, webSockets, tls }: NativeServeOptions): NativeServer {
   const stopper = new AbortController();
   const isUnix = "path" in at;
   const { tracked, busy, quiet } = track(handler, webSockets);
   const server = Deno.serve(
     {
       ...(isUnix ? { path: at.path } : { hostname: at.host, port: at.port, reusePort: at.reusePort ?? false, tcpBacklog: at.backlog ?? 511 }),
+      ...(tls === undefined ? {} : { cert: tls.pairs[0]!.cert, key: tls.pairs[0]!.key }), // HTTP/2 is always offered.
       signal: stopper.signal,
       onListen: () => {},
       onError,

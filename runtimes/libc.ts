@@ -17,8 +17,10 @@ const NAMES = ["libc.so.6", "libc.musl-x86_64.so.1", "libc.musl-aarch64.so.1", "
 
 /** What Linux calls AF_*, the same number on every architecture. */
 export const FAMILY = { unix: 1, v4: 2, v6: 10 } as const;
+const AF_NETLINK = 16;
 const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
+const SOCK_RAW = 3;
 const SOCK_SEQPACKET = 5;
 const SOCK_NONBLOCK = 0o4000;
 const CLOEXEC = 0o2000000; // O_CLOEXEC and SOCK_CLOEXEC are one number.
@@ -108,6 +110,10 @@ export interface Libc {
   datagramSocket(): number;
   /** Does not wait: EAGAIN says that the receiver's queue is full. */
   sendTo(fd: number, data: Uint8Array<ArrayBuffer>, to: SocketAddress): void;
+  /** A socket to ask the kernel by, closed on exec. */
+  netlinkSocket(protocol: number): number;
+  /** Fills `into` from its beginning; how many bytes came. Does not wait: EAGAIN says that there is nothing. */
+  receive(fd: number, into: Uint8Array): number;
   /** Two connected sockets that keep messages apart, both closed on exec. */
   socketPair(): [number, number];
   /** Sends one message to a unix datagram socket, without waiting: EAGAIN says that its queue is full. */
@@ -270,6 +276,8 @@ function open(ffi: Ffi): Libc {
       unmoved.set(data);
       check("sendto", c.sendto(fd, unmoved, BigInt(data.length), MSG_DONTWAIT | MSG_NOSIGNAL, encoded, encoded.length));
     },
+    netlinkSocket: (protocol) => check("socket", c.socket(AF_NETLINK, SOCK_RAW | CLOEXEC | SOCK_NONBLOCK, protocol)),
+    receive: (fd, into) => check("recv", c.recv(fd, into, BigInt(into.length), MSG_DONTWAIT)),
     socketPair: () => {
       const pair = bytes(8);
       check("socketpair", c.socketpair(FAMILY.unix, SOCK_SEQPACKET | CLOEXEC, 0, pair));

@@ -9,6 +9,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { ServerOptions as HttpsOptions } from "node:https";
 import { type AddressInfo, Server as NetServer } from "node:net";
 import process from "node:process";
 import { Worker } from "node:worker_threads";
@@ -16,6 +17,7 @@ import { checkHeaders } from "../core/arbiter/fetch_answer.ts";
 import type { Served } from "../core/arbiter/listener.ts";
 import type { Millis, ServeOptions } from "../core/arbiter/process.ts";
 import type { LastAnswer } from "../core/arbiter/refusals.ts";
+import type { Tls } from "../core/arbiter/tls.ts";
 import { NodeRequest, realRequest, urlOf } from "./node_request.ts";
 import { isWhole, LightResponse, send } from "./node_response.ts";
 import type { NativeServer, Runtime } from "./runtime.ts";
@@ -31,12 +33,12 @@ export const runtime: Runtime = {
     addressOf: () => 0n,
     memory: () => new Uint8Array(0),
   },
-  serve: async ({ at, webSockets: _, ...options }) => native(await listen("path" in at ? { path: at.path } : tcp(at), options)),
+  serve: async ({ at, ...options }) => native(await listen("path" in at ? { path: at.path } : tcp(at), options)),
   native: {
     adopt: async (descriptor, options) => served(await listen({ fd: descriptor, backlog: options.backlog ?? BACKLOG }, options)),
     bind: async ({ host, port }, options) => served(await listen(tcp({ host, port, reusePort: true, backlog: options.backlog }), options)),
     hold: async (address, options) => (await import("./node_sockets.ts")).hold(address, options),
-    namedUnix: (table) => [...boundAs].reduce((text, [path, early]) => text.replaceAll(` ${early}\n`, ` ${path}\n`), table),
+    unixPath: (bound) => [...boundAs].find(([, early]) => early === bound)?.[0] ?? bound,
   },
   become: ({ uid, gid, initgroups }) => {
     if (initgroups !== null) (process as unknown as { initgroups(user: string, group: number): void }).initgroups(initgroups, gid);
@@ -78,6 +80,8 @@ export const boundAs: Map<string, string> = new Map();
 const BACKLOG = 2048;
 /** For a request without Host, which only HTTP/1.0 may send. */
 const NO_HOST = "localhost";
+/** How long a client may take for the TLS handshake. */
+const HANDSHAKE: Millis = 10_000;
 /** How often a server that is to end looks whether its connections have become idle. */
 const LOOK: Millis = 20;
 
@@ -88,7 +92,9 @@ function tcp({ host, port, reusePort = false, backlog = BACKLOG }: { readonly ho
 }
 
 async function listen(where: Where, options: ServeOptions): Promise<Server> {
-  const server = createServer({ headersTimeout: (options.headTimeout ?? 0) * 1000, requestTimeout: 0, connectionsCheckingInterval: 1000, keepAliveTimeout: options.keepAlive * 1000 }, receiver(options));
+  const limits = { headersTimeout: (options.headTimeout ?? 0) * 1000, requestTimeout: 0, connectionsCheckingInterval: 1000, keepAliveTimeout: options.keepAlive * 1000 };
+  const { tls } = options;
+  const server = tls === undefined ? createServer(limits, receiver(options)) : (await import("node:https")).createServer({ ...limits, ...(await tlsOptions(tls)) }, receiver(options));
   try {
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
@@ -100,6 +106,26 @@ async function listen(where: Where, options: ServeOptions): Promise<Server> {
   }
   server.on("error", () => {}); // One connection that could not be accepted: its client sees that.
   return server;
+}
+
+async function tlsOptions({ pairs, ca, ciphers, minVersion }: Tls): Promise<HttpsOptions> {
+  const { createSecureContext } = await import("node:tls");
+  const common = { ...(ciphers === null ? {} : { ciphers }), minVersion: `TLSv${minVersion}` } as const;
+  const client = ca === null ? {} : { ca, requestCert: true, rejectUnauthorized: true };
+  const byName = new Map(pairs.toReversed().flatMap(({ names, cert, key }) => {
+    const context = createSecureContext({ ...common, ...client, cert, key });
+    return names.map((name) => [name, context] as const);
+  }));
+  const [first] = pairs;
+  return {
+    ...common,
+    ...client,
+    handshakeTimeout: HANDSHAKE,
+    cert: first!.cert,
+    key: first!.key,
+    // Without a context, it is the first.
+    ...(pairs.length === 1 ? {} : { SNICallback: (name, found) => found(null, byName.get(name) ?? byName.get(name.replace(/^[^.]+/, "*"))) }),
+  };
 }
 
 /** What node:http calls for each request. */

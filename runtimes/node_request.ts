@@ -9,8 +9,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 /** A request's URL as Deno would write it: the client's raw text, with what is no ASCII escaped; null for a target of another form. */
 export function urlOf(incoming: IncomingMessage, noHost: string): string | null {
   const target = escaped(incoming.url!);
-  if (!target.startsWith("/")) return target === "*" ? `http://${hostOf(incoming) ?? noHost}/*` : /^https?:\/\//i.test(target) ? target : null;
-  return `http://${hostOf(incoming) ?? noHost}${target}`;
+  const scheme = "encrypted" in incoming.socket ? "https" : "http";
+  if (!target.startsWith("/")) return target === "*" ? `${scheme}://${hostOf(incoming) ?? noHost}/*` : /^https?:\/\//i.test(target) ? target : null;
+  return `${scheme}://${hostOf(incoming) ?? noHost}${target}`;
 }
 
 /** What the gateway reads of a Request; no Request itself, so that whoever needs one makes one. */

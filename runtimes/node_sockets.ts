@@ -5,13 +5,14 @@
  * short-lived process makes it listen: whether a socket listens is the socket's affair, not that of the process which said so.
  */
 import { spawnSync } from "node:child_process";
-import { chmodSync, chownSync, lstatSync, readFileSync, readlinkSync, renameSync, unlinkSync } from "node:fs";
+import { chmodSync, chownSync, lstatSync, readlinkSync, renameSync, unlinkSync } from "node:fs";
 import * as net from "node:net";
 import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { getSystemErrorName } from "node:util";
 import { type Address, type Held, type HoldOptions, ListenError } from "../core/arbiter/listener.ts";
 import { boundAs } from "./node.ts";
+import { readNet, type UnixLine, unixLines } from "./proc_net.ts";
 import { explain, locate, lockName, once, placeOf, refuseForeign, type Tcp, tooLong } from "./sockets.ts";
 
 /** What is used of Node's handle for a socket. */
@@ -148,9 +149,8 @@ function inodeOf(fd: number): string | null {
 }
 
 /** How the kernel describes a unix socket: its type, and its path if it has one. */
-function unixRow(inode: string): { readonly type: string; readonly path: string } | null {
-  const row = readFileSync("/proc/net/unix", "utf8").split("\n").map((line) => line.trim().split(/\s+/)).find((fields) => fields[6] === inode);
-  return row === undefined ? null : { type: row[4]!, path: row.slice(7).join(" ") };
+function unixRow(inode: string): UnixLine | null {
+  return unixLines(readNet("unix") ?? "").find((line) => line.inode === inode) ?? null;
 }
 
 /** Has another process call listen(), which ends without ever having accepted. */

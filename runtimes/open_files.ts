@@ -17,7 +17,7 @@ const CONNECTIONS = 16;
 /** With fewer, people should know. */
 const FEW = 256;
 
-type Wanted = Pick<Settings, "bind" | "workerClass" | "threads">;
+type Wanted = Pick<Settings, "bind" | "workerClass" | "threads"> & Partial<Pick<Settings, "redirectHttp">>;
 
 export interface OpenFiles {
   readonly settings: Wanted;
@@ -28,7 +28,7 @@ export interface OpenFiles {
 
 /** What the limit has against the settings. Without a limit that can be read, nothing. */
 export function openFilesObjections({ settings, workers, limit = openFilesLimit() }: OpenFiles): { readonly name: SettingName; readonly reason: string }[] {
-  const forArbiter = ARBITER + workers * (WORKER + settings.bind.length);
+  const forArbiter = ARBITER + workers * (WORKER + addressCount(settings));
   const need = Math.max(forArbiter, inWorker(settings) + CONNECTIONS);
   if (limit === null || limit >= need) return [];
   const name = forArbiter === need || threadCount(settings) === null ? "workers" : "threads";
@@ -44,7 +44,7 @@ export function openFilesNote({ settings, limit = openFilesLimit() }: Omit<OpenF
 }
 
 function inWorker(settings: Wanted): number {
-  return SERVING + 3 * settings.bind.length + THREAD * ((threadCount(settings) ?? 1) - 1);
+  return SERVING + 3 * addressCount(settings) + THREAD * ((threadCount(settings) ?? 1) - 1);
 }
 
 /** The limit in force; null where the system does not tell, or there is none. */
@@ -55,4 +55,8 @@ function openFilesLimit(): number | null {
   } catch {
     return null; // No Linux: nobody knows.
   }
+}
+
+function addressCount({ bind, redirectHttp = [] }: Wanted): number {
+  return bind.length + redirectHttp.length;
 }

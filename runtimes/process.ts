@@ -1,6 +1,5 @@
 /** The process port (core/arbiter/process.ts) over node:child_process and node:process, which Deno and Bun share. */
 import { spawn as spawnProcess } from "node:child_process";
-import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
 import type { ArbiterSystem, Child, Ending, Millis, Signal, SpawnOptions, Timer } from "../core/arbiter/process.ts";
@@ -11,6 +10,7 @@ import { announceInherited, keepNonBlocking } from "./inherited.ts";
 import { eachLine } from "./lines.ts";
 import { type Shared, shareMemory } from "./shared_memory.ts";
 import type { Inheritance } from "./inheritance.ts";
+import { socketTable } from "./socket_table.ts";
 import { hold } from "./sockets.ts";
 import { workerCommand } from "./worker_command.ts";
 
@@ -43,7 +43,7 @@ export function onSignal(signal: Signal, run: () => void): void {
 
 /** `script` is what a worker runs. */
 export function arbiterSystem(script: string, inheritance: Inheritance | null = null): ArbiterSystem {
-  return { pid: process.pid, now, every, wait, onSignal, hold: (address, options) => hold(address, options, inheritance), socketTable, spawn: (options) => spawn(script, options) };
+  return { pid: process.pid, now, every, wait, onSignal, hold: (address, options) => hold(address, options, inheritance), socketTable: socketTable(), spawn: (options) => spawn(script, options) };
 }
 
 function spawn(script: string, options: SpawnOptions): Child {
@@ -101,18 +101,6 @@ function spawn(script: string, options: SpawnOptions): Child {
     meter: () => (options.metrics && shared !== null ? shared.meter() : null),
     remains: () => ({ registers: options.watchdog && shared !== null ? shared.registers() : [], logs: shared?.logs() ?? [] }),
   };
-}
-
-function socketTable(kind: "tcp" | "unix"): string | null {
-  const found = (kind === "tcp" ? ["tcp", "tcp6"] : ["unix"]).flatMap((name) => {
-    try {
-      return [readFileSync(`/proc/net/${name}`, "utf8")];
-    } catch {
-      return []; // No IPv6, or no Linux.
-    }
-  });
-  if (found.length === 0) return null;
-  return kind === "unix" && runtime.native ? runtime.native.namedUnix(found.join("")) : found.join("");
 }
 
 /** The first descriptor that a worker gets. */

@@ -7,6 +7,7 @@ import process from "node:process";
 import type { Readings } from "../core/deploy/doctor.ts";
 import { workerCount } from "../core/settings/resolve.ts";
 import type { Settings } from "../core/settings/table.ts";
+import { readTls } from "./certificates.ts";
 import { controlDirectory } from "./control_path.ts";
 import { cpuCount } from "./cpus.ts";
 import { runtime } from "./current.ts";
@@ -34,6 +35,8 @@ export function readMachine(settings: Settings, root = "/"): Readings {
     init: process.pid === 1 ? null : command(root, 1),
     uid: process.getuid?.() ?? null,
     temporary: temporary(),
+    certificates: readTls(settings).leaves,
+    now: Date.now(),
     places: places(settings).map(({ what, path }) => ({ what, path, problem: writable(path) })),
   };
 }

@@ -48,7 +48,7 @@ export interface Busy {
   see(open: ReadonlySet<number>): void;
 }
 
-export interface NativeServeOptions {
+export interface NativeServeOptions extends Pick<ServeOptions, "webSockets" | "tls"> {
   readonly at: { readonly host: string; readonly port: number; readonly reusePort?: boolean; readonly backlog?: number } | { readonly path: string };
   readonly handler: NativeHandler;
   /** Answers when the handler threw: the gateway never does, so this is the last line of defence. */
@@ -64,7 +64,6 @@ export interface NativeServeOptions {
    * tell them apart, and cannot be told afterwards: without this, connections there keep its longest idle time, 255 s.
    */
   readonly whenEnding?: (response: Response, run: () => void) => boolean;
-  readonly webSockets?: ServeOptions["webSockets"];
 }
 
 /** Sockets without the C library. */
@@ -74,8 +73,8 @@ export interface NativeSockets {
   /** Binds an address beside others that do the same, and serves it. */
   bind(at: { readonly host: string; readonly port: number }, options: ServeOptions & { readonly backlog: number }): Promise<Served>;
   readonly hold: Hold;
-  /** The kernel's list of unix sockets, with the paths by which ours are known. */
-  namedUnix(table: string): string;
+  /** The path of a unix socket of ours, which the kernel may know under another; any other path as it is. */
+  unixPath(bound: string): string;
 }
 
 export interface Runtime {

@@ -35,16 +35,21 @@ export function decodeAddress(encoded: Uint8Array): SocketAddress | null {
   if (encoded.length < 2) return null;
   switch (view.getUint16(0, true)) {
     case NUMBER.v4:
-      return { family: "v4", host: encoded.subarray(4, 8).join("."), port: view.getUint16(2, false) };
-    case NUMBER.v6: {
-      const written = Array.from({ length: 8 }, (_, i) => view.getUint16(8 + i * 2, false).toString(16)).join(":");
-      return { family: "v6", host: new URL(`http://[${written}]`).hostname.slice(1, -1), port: view.getUint16(2, false) };
-    }
+      return { family: "v4", host: hostOf(encoded.subarray(4, 8)), port: view.getUint16(2, false) };
+    case NUMBER.v6:
+      return { family: "v6", host: hostOf(encoded.subarray(8, 24)), port: view.getUint16(2, false) };
     case NUMBER.unix:
       return { family: "unix", path: decodePath(encoded.subarray(2)) };
     default:
       return null;
   }
+}
+
+/** The text of a number of four or sixteen bytes, IPv6 as URLs have it. */
+export function hostOf(number: Uint8Array): string {
+  if (number.length === 4) return number.join(".");
+  const written = Array.from({ length: 8 }, (_, i) => ((number[i * 2]! << 8) | number[i * 2 + 1]!).toString(16)).join(":");
+  return new URL(`http://[${written}]`).hostname.slice(1, -1);
 }
 
 /** The family of a host that is a number, or null for a name. */

@@ -11,12 +11,20 @@ export const EXCEPTIONS = [
       "hold() replaces a stale unix socket", // Makes one by the C library; tests/e2e/faults_test.ts leaves one by KILL.
       "hold() of fd://N takes a socket that somebody else bound, and says where", // Likewise; "a TCP server inherited from a parent" runs.
       "hold() of fd://N refuses what is no bound stream socket",
+      // Node reads /proc, as where netlink is refused.
+      ...["IPv4", "IPv6", "IPv4 by way of IPv6"].map((what) => `askSockets() tells of a listener with ${what} what /proc tells`),
+      "askSockets() finds each of several ports in replies of several datagrams, and closes its descriptor",
+      "socketTable() reads /proc where netlink is refused, and asks again only after an error that passes",
     ],
   },
   {
     reason: "Threads share a worker's socket by the C library: --worker-class gthread is refused on Node, with that reason",
     files: ["threads", "threads_life", "threads_faults", "threads_reload", "threads_figures", "blocked"].map((name) => `tests/e2e/${name}_test.ts`),
-    tests: [],
+    tests: ["docs/tuning.md: its commands run"],
+  },
+  {
+    reason: "tsgi init docker writes images of Bun and Deno: --runtime says which, and the page leaves it out",
+    tests: ["docs/deployment.md: its commands run"],
   },
   {
     reason: "Without the C library nobody shares memory: counts come with the beat, and what is in flight is not known",

@@ -1,6 +1,7 @@
 /** What the generations of workers run with: the serving one, and the one that a reload brings up beside it. */
 import type { HookSource } from "../settings/hooks.ts";
 import type { Settings } from "../settings/table.ts";
+import { addressesOf } from "../settings/tls.ts";
 import { type Address, addressText, type Held } from "./listener.ts";
 import { type Arbiter, isAlive } from "./step/state.ts";
 
@@ -59,10 +60,10 @@ export class Generations {
   }
 }
 
-/** What we hold already for an address at this place in `bind`. Port 0 is the port the system gave, for as long as it is asked for in the same place. */
+/** What we hold already for an address at this place among those of the settings. Port 0 is the port the system gave, for as long as it is asked for in the same place. */
 export function heldFor(before: Generation, wanted: Address, index: number): Held | undefined {
   const text = addressText(wanted);
-  return before.held.find((h, i) => addressText(h.address) === text || (i === index && isSame(before.settings.bind[i], text)));
+  return before.held.find((h, i) => addressText(h.address) === text || (i === index && isSame(addressesOf(before.settings)[i], text)));
 }
 
 function isSame(address: Address | undefined, text: string): boolean {

@@ -30,6 +30,7 @@ export interface Handling {
   readonly system: Pick<WorkerSystem, "rawUrls" | "checkHeaders" | "Response">;
   readonly settings: Settings;
   readonly address: Address;
+  readonly scheme: "http" | "https";
   readonly door: Door;
   readonly traffic: Traffic;
   readonly log: Log;
@@ -75,7 +76,7 @@ function hookedHandler({ app, entering, finished }: HookedApp, handling: Handlin
 
 const SOFTWARE = "tsgi";
 
-function tsgiHandler(app: App, { system, settings, address, door, traffic, log, requestLog, register, metrics, multiprocess, refusals }: Handling, hook: HookedApp["finished"]): Handler {
+function tsgiHandler(app: App, { system, settings, address, scheme, door, traffic, log, requestLog, register, metrics, multiprocess, refusals }: Handling, hook: HookedApp["finished"]): Handler {
   const end = requestLog === null ? finished : finishedAndLogged;
   const streams = new WeakMap<Response, Note>();
   const notes = new WeakMap<Exchange, Note>();
@@ -84,8 +85,8 @@ function tsgiHandler(app: App, { system, settings, address, door, traffic, log, 
   const trusted = parseTrusted(settings.forwardedAllowIps);
   const forwarder = settings.forwarderHeaders.length === 0 ? null : new ForwarderHeaders({ names: settings.forwarderHeaders, trusted, refuses: settings.headerMap === "refuse" });
   const gateway = createGateway(forwarder === null ? app : forwarder.around(app), {
-    server: forwardedServer(serverInfo(address, multiprocess), { trusted, secureHeaders: settings.secureSchemeHeaders, addresses: settings.proxyHeaders }),
-    scheme: "http",
+    server: forwardedServer(serverInfo({ address, scheme, multiprocess }), { trusted, secureHeaders: settings.secureSchemeHeaders, addresses: settings.proxyHeaders }),
+    scheme,
     knowsTarget: false,
     scriptName: settings.rootPath ?? "",
     underscoreHeaders: settings.headerMap === "dangerous" ? "allow" : forwarder === null ? settings.headerMap : "drop",
@@ -177,8 +178,8 @@ function now(): number {
 const SERVER_HEADER: HeaderList = [["Server", SOFTWARE]];
 
 /** The listener's address, which the native server does not know: it thinks it serves somewhere else. */
-function serverInfo(address: Address, multiprocess: boolean): ServerInfo {
-  const common = { software: `${SOFTWARE}/${VERSION}`, urlScheme: "http", multiprocess } as const;
+function serverInfo({ address, scheme, multiprocess }: Pick<Handling, "address" | "scheme" | "multiprocess">): ServerInfo {
+  const common = { software: `${SOFTWARE}/${VERSION}`, urlScheme: scheme, multiprocess } as const;
   if (address.kind !== "tcp") return common;
   return { ...common, serverName: address.host.includes(":") ? `[${address.host}]` : address.host, serverPort: address.port };
 }
@@ -200,8 +201,8 @@ function refusedReason({ url, headers }: Request, why: "target" | "underscore"):
   return why === "target" ? `Invalid Host or target: ${quoted(url)}, Host ${quoted(headers.get("host") ?? "")}` : "Invalid HTTP Header: a name has an underscore";
 }
 
-function fetchHandler(fetch: FetchHandler, { system, settings, door, traffic, log, requestLog, refusals }: Handling): Handler {
-  const rules: TargetRules = { raw: system.rawUrls, scheme: "http", noHost: () => door.madeUpHost };
+function fetchHandler(fetch: FetchHandler, { system, settings, scheme, door, traffic, log, requestLog, refusals }: Handling): Handler {
+  const rules: TargetRules = { raw: system.rawUrls, scheme, noHost: () => door.madeUpHost };
   return { handler: requestLog === null ? handler : logged };
 
   function handler(request: Request, platform: unknown): Response | Promise<Response> {

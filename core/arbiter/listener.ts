@@ -16,11 +16,11 @@ export type Address =
 
 export type ListenMode = "slots" | "shared" | "reuse-port";
 
-/** What an address is called in logs: `http://127.0.0.1:8000`, `http://[::1]:8000`, `unix:/run/app.sock`. */
-export function addressText(address: Address): string {
+/** What an address is called in logs: `http://127.0.0.1:8000`, `https://[::1]:8000`, `unix:/run/app.sock`. */
+export function addressText(address: Address, scheme: "http" | "https" = "http"): string {
   if (address.kind === "unix") return `unix:${address.path}`;
   if (address.kind === "fd") return `fd://${address.fd}`;
-  return `http://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`;
+  return `${scheme}://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`;
 }
 
 /** One bound address, held by the arbiter. */

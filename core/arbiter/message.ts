@@ -4,11 +4,14 @@ import type { Report } from "../metrics/census.ts";
 import type { Settings } from "../settings/table.ts";
 import type { Address, ListenMode } from "./listener.ts";
 import type { Note } from "./notes.ts";
+import type { Tls } from "./tls.ts";
 
 /** One address to serve. In `slots` and `shared` mode a descriptor comes along, in the order of the list. */
 export interface Place {
   readonly address: Address;
   readonly mode: ListenMode;
+  /** Who comes there is sent to https at this port. */
+  readonly redirect?: number;
 }
 
 /** What a worker needs to have hooks: the config file they are in, and the server as they see it. */
@@ -33,6 +36,8 @@ export type ToWorker =
     readonly breakage?: Breakage;
     /** It is the first of its generation and on trial: its beats tell what it answers. */
     readonly canary?: true;
+    /** What `bind` is served with over TLS. */
+    readonly tls?: Tls;
   }
   | { readonly type: "listen"; readonly slot: number; readonly places: readonly Place[] }
   | { readonly type: "unlisten"; readonly slot: number }

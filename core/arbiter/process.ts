@@ -8,11 +8,13 @@ import type { Loader } from "./application.ts";
 import type { Address, Hold, NativeHandler, Owner, Served } from "./listener.ts";
 import type { FromWorker, ToWorker } from "./message.ts";
 import type { Permissions } from "./permissions.ts";
+import type { SocketTable } from "../metrics/socket_table.ts";
 import type { MemoryStats } from "../metrics/stats.ts";
 import type { Gauges } from "./gauges.ts";
 import type { LogRing } from "../black_box/log_ring.ts";
 import type { TracingHost } from "../otlp/api.ts";
 import type { Register } from "./register.ts";
+import type { Tls } from "./tls.ts";
 import type { OpenSocket } from "./web_sockets.ts";
 import type { WsgiAdapter } from "./wsgi.ts";
 
@@ -89,8 +91,8 @@ export interface ArbiterSystem {
   readonly hold: Hold;
   /** Throws when the system gives no process. */
   spawn(options: SpawnOptions): Child;
-  /** The kernel's list of sockets, as in /proc/net/tcp (and tcp6), or /proc/net/unix; null where there is none. */
-  socketTable(kind: "tcp" | "unix"): string | null;
+  /** The kernel's sockets at `addresses`, as far as the system tells. */
+  socketTable(addresses: readonly Address[]): SocketTable;
 }
 
 /** Memory that a worker shares with its arbiter. */
@@ -201,6 +203,7 @@ export interface ServeOptions {
   readonly lightRequests?: boolean;
   /** If the body of `response` is a stream, has `run` called just before it ends, and says true; absent where nobody can tell. */
   readonly whenEnding?: (response: Response, run: () => void) => boolean;
+  readonly tls?: Tls;
   /** For an application that may have WebSockets: what it hears of them by where that is a matter of the server (Bun), and who else wants to know. */
   readonly webSockets?: { readonly handlers: object | null; readonly opened: (socket: OpenSocket) => () => void };
 }

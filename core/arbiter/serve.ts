@@ -20,6 +20,7 @@ import { watchLoop } from "./loop_lag.ts";
 import type { Breakage, Place, ToWorker } from "./message.ts";
 import { Notes } from "./notes.ts";
 import type { Signal, ThreadPlace, WorkerSystem } from "./process.ts";
+import { redirectToHttps } from "./redirect.ts";
 import { Refusals } from "./refusals.ts";
 import { requestLog as openRequestLog } from "./request_log.ts";
 import { WORKER_SIGNALS } from "./signals.ts";
@@ -139,7 +140,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   look();
   system.every(BEAT, look);
   system.every(BEAT, tick);
-  tell({ type: "started", gracefulTimeout: settings.gracefulTimeout * 1000, limits, at: system.now() });
+  tell({ type: "started", gracefulTimeout: settings.gracefulTimeout * 1000, limits, multiplexes: start.tls !== undefined, at: system.now() });
   return { tell, signalled, told };
 
   /** A sync worker is busy as often as it has a request: nobody is told, whoever is idle takes the next connection. */
@@ -301,8 +302,10 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
 
   async function openPlace(slot: number, place: Place, descriptor: number | null): Promise<void> {
     const door: Door = { inFlight: 0, closing: closing || workerClass.keepAlive === false, madeUpHost: null };
-    const handling: Handling = { system, settings, address: place.address, door, traffic, log, requestLog, register, metrics, requestHooks: hooks?.requests ?? null, refusals, multiprocess: start.multiprocess };
-    const made = classed(createHandler(application!, handling));
+    const served: Application = place.redirect === undefined ? application! : { kind: "fetch", fetch: redirectToHttps({ port: place.redirect, noHost: () => door.madeUpHost }) };
+    const tls = place.redirect === undefined ? start.tls : undefined;
+    const handling: Handling = { system, settings, address: place.address, scheme: tls === undefined ? "http" : "https", door, traffic, log, requestLog, register, metrics, requestHooks: hooks?.requests ?? null, refusals, multiprocess: start.multiprocess };
+    const made = classed(createHandler(served, handling));
     const gated = gate!(made.handler, () => door.madeUpHost);
     const attended = inFlight.attend(tally === null ? gated : tallied(gated, tally));
     const guarded = concurrency === null ? attended : concurrency.guard(attended, thread ? { get inFlight() { return thread.gauges.totalInFlight(); } } : traffic, door);
@@ -317,21 +320,22 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
       headTimeout: settings.requestHeaderTimeout,
       ...(settings.limitRequestBody > 0 ? { mostBody: settings.limitRequestBody } : {}),
       backlog: settings.backlog,
-      ...(application!.kind === "fetch" ? { webSockets: { handlers: application!.websocket ?? null, opened: (socket: OpenSocket) => webSockets.opened(socket) } } : {}),
+      ...(served.kind === "fetch" ? { webSockets: { handlers: served.websocket ?? null, opened: (socket: OpenSocket) => webSockets.opened(socket) } } : {}),
+      ...(tls === undefined ? {} : { tls }),
     };
-    const served = descriptor === null
+    const native = descriptor === null
       ? await system.bind(place.address, options)
       : await system.adopt(descriptor, options).finally(() => system.closeDescriptor(descriptor));
-    door.madeUpHost = served.madeUpHost;
-    const one: Open = { slot, door, served, webSockets };
+    door.madeUpHost = native.madeUpHost;
+    const one: Open = { slot, door, served: native, webSockets };
     open.push(one);
-    served.ended.then((reason) => {
+    native.ended.then((reason) => {
       const at = open.indexOf(one);
       if (at >= 0) open.splice(at, 1);
       if (reason !== undefined) tell({ type: "server-ended", reason: explain(reason).reason, at: system.now() });
     });
-    if (closing) served.leave();
-    else if (traffic.full) served.pause();
+    if (closing) native.leave();
+    else if (traffic.full) native.pause();
   }
 
   function classed(made: Handler): Handler {

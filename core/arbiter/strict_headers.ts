@@ -37,7 +37,7 @@ export function strictHeaders({ forwardedAllowIps, secureSchemeHeaders, madeUpHo
 
 /** HTTP/2 has no Host, and says it in the URL. */
 function checkHost(host: string | null, url: string, madeUp: string | null): Refusal | null {
-  if (host === null) return madeUp !== null && url.startsWith(`http://${madeUp}`) ? { status: 400, why: "host", reason: "No Host" } : null;
+  if (host === null) return madeUp !== null && url.startsWith(madeUp, url.indexOf("://") + 3) ? { status: 400, why: "host", reason: "No Host" } : null;
   return isPlainAuthority(host) ? null : { status: 400, why: "host", reason: `Invalid Host: ${quoted(host)}` };
 }
 

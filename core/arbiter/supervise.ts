@@ -13,18 +13,20 @@ import type { Stats } from "../metrics/stats.ts";
 import { changes } from "../settings/changes.ts";
 import { type HookSource, NO_HOOKS } from "../settings/hooks.ts";
 import type { Settings } from "../settings/table.ts";
+import { addressesOf, isSecure } from "../settings/tls.ts";
 import { step } from "./arbiter.ts";
 import { arbiter, type Arbiter, type ArbiterEvent, type Effect, type Limits } from "./step/state.ts";
 import { bind } from "./bind.ts";
 import { type Generation, Generations, heldFor } from "./generations.ts";
 import { type Address, addressText, type Held, type Owner } from "./listener.ts";
-import type { Breakage, FromWorker } from "./message.ts";
+import type { Breakage, FromWorker, Place } from "./message.ts";
 import type { Permissions } from "./permissions.ts";
 import { type Preflight, preflight } from "./preflight.ts";
 import type { Note } from "./notes.ts";
 import type { ArbiterSystem, Child, Ending, Identity } from "./process.ts";
 import { type Call, type HookView, ServerHooks } from "./server_hooks.ts";
 import { ARBITER_SIGNALS } from "./signals.ts";
+import type { Tls } from "./tls.ts";
 import type { Upgrade } from "./upgrade.ts";
 import { builtInClass, threadCount, type WorkerClass } from "./worker_class.ts";
 
@@ -52,6 +54,8 @@ export interface SuperviseOptions {
   readonly watch: (settings: Settings, changed: (file: string) => void) => Watch;
   /** The worker class that the settings name; by default the one that comes with tsgi. */
   readonly classOf?: (settings: Settings) => WorkerClass;
+  /** What the settings' certificates are, as they were when the settings were read; null without TLS. */
+  readonly tls?: (settings: Settings) => Tls | null;
   /** Whom unix sockets are given to. */
   readonly owner?: (settings: Settings) => Owner | undefined;
   readonly reopenLogs?: () => void;
@@ -114,20 +118,25 @@ export async function supervise(system: ArbiterSystem, options: SuperviseOptions
     system.onSignal(signal, () => happen({ type: "signalled", signal, at: system.now() }));
   }
   const view = (addresses: readonly Address[]): HookView => {
-    return { source: options.hooks ?? NO_HOOKS, settings, addresses: addresses.map(addressText), numWorkers: options.workers(settings) };
+    return { source: options.hooks ?? NO_HOOKS, settings, addresses: addressTexts(settings, addresses), numWorkers: options.workers(settings) };
   };
   const cannot = async (at: readonly Address[], calls: readonly Call[]): Promise<number | null> => {
     const reason = await hooks.must(view(at), calls);
     return reason === null ? null : giveUp(log, early, reason);
   };
-  const uncounted = await cannot(settings.bind, [{ name: "nworkersChanged", args: [options.workers(settings), null] }]);
+  const uncounted = await cannot(addressesOf(settings), [{ name: "nworkersChanged", args: [options.workers(settings), null] }]);
   if (uncounted !== null) return uncounted;
   log("info", "starting", { version: options.version });
-  const unprepared = await cannot(settings.bind, [{ name: "onStarting", args: [] }]);
+  const unprepared = await cannot(addressesOf(settings), [{ name: "onStarting", args: [] }]);
   if (unprepared !== null) return unprepared;
   const mode = settings.reusePort ? "reuse-port" : holdMode(options, settings);
-  const held = await bind(settings.bind, { backlog: settings.backlog, mode, ...access(options, settings) }, { system, log });
+  const held = await bind(addressesOf(settings), { backlog: settings.backlog, mode, ...access(options, settings) }, { system, log });
   if (held === null) return 1;
+  const plain = withoutTls(settings, held);
+  if (plain !== null) {
+    for (const h of held) h.close();
+    return giveUp(log, early, plain);
+  }
   announce(system, { ...options, log }, held);
   const unready = await cannot(held.map((h) => h.address), [{ name: "whenReady", args: [] }]);
   if (unready !== null) {
@@ -143,7 +152,7 @@ export async function supervise(system: ArbiterSystem, options: SuperviseOptions
 
 function announce(system: ArbiterSystem, { log, settings, classOf, notes = [] }: SuperviseOptions, held: readonly Held[]): void {
   log("debug", "arbiter-booted");
-  log("info", "listening", { addresses: held.map((h) => addressText(h.address)).join(","), pid: system.pid });
+  log("info", "listening", { addresses: addressTexts(settings, held.map((h) => h.address)).join(","), pid: system.pid });
   log("info", "using", { workerClass: classOf?.(settings).name ?? settings.workerClass });
   if (settings.reload) log("warning", "reloader-on");
   if (held.some((h) => h.mode === "reuse-port")) log(settings.reusePort ? "info" : "warning", "reuse-port");
@@ -280,7 +289,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
 
   function stats(): Stats {
     const { settings, held } = generations.of(state.generation);
-    return census.stats(state, settings.runtime, held);
+    return census.stats(state, settings.runtime, held, addressTexts(settings, held.map((h) => h.address)));
   }
 
   /** What the worker cannot say itself: its loop stands still. */
@@ -327,7 +336,7 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
         descriptors: () => generations.of(generation).held.map((h) => h.descriptor(slot)).filter((fd) => fd !== null),
         onMessage: (message) => {
           if (message.type !== "hello") return hear(id, message);
-          child.send({ type: "start", id, slot, generation, settings: steering.settingsFor(settings), multiprocess, ...order, ...breakageFor(generation), ...(canary ? { canary } : {}) });
+          child.send({ type: "start", id, slot, generation, settings: steering.settingsFor(settings), multiprocess, ...order, ...breakageFor(generation), ...(canary ? { canary } : {}), ...tlsOf(settings) });
           steering.started(child);
         },
         onExit: (ending) => {
@@ -383,12 +392,17 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   /** The server as the hooks of a generation see it, by default of the serving one. */
   function view(generation = state.generation): HookView {
     const { hooks: source, settings, held } = generations.has(generation) ? generations.of(generation) : generations.of(state.generation);
-    return { source, settings, addresses: held.map((h) => addressText(h.address)), numWorkers: state.target };
+    return { source, settings, addresses: addressTexts(settings, held.map((h) => h.address)), numWorkers: state.target };
   }
 
   /** Only newer code can mend what is broken: until it comes, a new worker of the serving generation shows what is wrong. */
   function breakageFor(generation: number): { readonly breakage?: Breakage } {
     return state.broken !== null && generation === state.generation ? { breakage: state.broken } : {};
+  }
+
+  function tlsOf(settings: Settings): { readonly tls?: Tls } {
+    const tls = options.tls?.(settings) ?? null;
+    return tls === null ? {} : { tls };
   }
 
   function watchFor(settings: Settings): Watch | null {
@@ -436,10 +450,11 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     const generation = generationOf.get(id) ?? state.generation;
     if (!child || !generations.has(generation)) return;
     const descriptors: number[] = [];
-    const places = generations.of(generation).held.map((h) => {
+    const { settings, held } = generations.of(generation);
+    const places = held.map((h, index): Place => {
       const descriptor = h.descriptor(slot);
       if (descriptor !== null) descriptors.push(descriptor);
-      return { address: h.address, mode: h.mode };
+      return { address: h.address, mode: h.mode, ...(index < settings.bind.length ? {} : { redirect: portOf(held) }) };
     });
     child.hand(descriptors);
     child.send({ type: "listen", slot, places });
@@ -493,6 +508,8 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
     if (found.pending.length > 0) log("warning", "needs-restart", { settings: found.pending.join(", ") });
     const held = await rebind(found.settings);
     if (held === null) return tell({ type: "refused", reason: "an address could not be bound", at: system.now() });
+    const plain = withoutTls(found.settings, held);
+    if (plain !== null) return tell({ type: "refused", reason: plain, at: system.now() });
     candidate = { settings: found.settings, held, hooks: source };
     // Before the new workers read anything: what changes from here on is one more reload.
     if (whatToWatch(found.settings) !== watched) {
@@ -507,13 +524,16 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
   async function rebind(settings: Settings): Promise<readonly Held[] | null> {
     const before = generations.of(state.generation);
     const mode = before.held.every((h) => h.mode === "reuse-port") ? "reuse-port" : holdMode(options, settings);
-    const kept = settings.bind.map((wanted, index) => heldFor(before, wanted, index) ?? generations.heldAt(wanted));
-    const fresh = settings.bind.filter((_, index) => !kept[index]);
+    const wanted = addressesOf(settings);
+    const kept = wanted.map((one, index) => heldFor(before, one, index) ?? generations.heldAt(one));
+    const fresh = wanted.filter((_, index) => !kept[index]);
     const bound = await bind(fresh, { backlog: settings.backlog, mode, ...access(options, settings) }, { system, log });
     if (bound === null) return null;
-    if (bound.length > 0) log("info", "listening", { addresses: bound.map((h) => addressText(h.address)).join(","), pid: system.pid });
     const queue = [...bound];
-    return kept.map((held) => held ?? queue.shift()!);
+    const all = kept.map((held) => held ?? queue.shift()!);
+    const texts = addressTexts(settings, all.map((h) => h.address)).filter((_, index) => !kept[index]);
+    if (texts.length > 0) log("info", "listening", { addresses: texts.join(","), pid: system.pid });
+    return all;
   }
 
   /** An address that the new workers do not serve is left to the old ones until the change: slot after slot, it would lose clients. */
@@ -541,6 +561,22 @@ function run(system: ArbiterSystem, options: SuperviseOptions, opened: readonly 
       ...(settings.reloadStrategy === "rolling" ? { maxSurge: settings.maxSurge } : {}),
     };
   }
+}
+
+/** As in logs. Those behind the ones of `bind` send to them. */
+function addressTexts(settings: Settings, addresses: readonly Address[]): string[] {
+  return addresses.map((address, index) => addressText(address, isSecure(settings) && index < settings.bind.length ? "https" : "http"));
+}
+
+/** Why an inherited socket cannot be served over TLS; null if all can. Deno would serve a unix socket without it, and say nothing. */
+function withoutTls(settings: Settings, held: readonly Held[]): string | null {
+  const found = isSecure(settings) ? held.slice(0, settings.bind.length).find(({ address }) => address.kind === "unix") : undefined;
+  return found === undefined ? null : `Cannot serve ${addressText(found.address)} over TLS: it is a unix socket; leave --certfile out behind a proxy`;
+}
+
+/** Of the first address, which is one of `bind`. */
+function portOf([first]: readonly Held[]): number {
+  return first?.address.kind === "tcp" ? first.address.port : 443;
 }
 
 /** The slots that are open already: an upgrade inherits those of workers that it may not have. */

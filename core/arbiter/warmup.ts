@@ -4,6 +4,7 @@
  */
 import type { Log } from "../logging/record.ts";
 import type { Settings } from "../settings/table.ts";
+import { isSecure } from "../settings/tls.ts";
 import { AppLoadError, thrownText } from "./app_load_error.ts";
 import type { Application } from "./application.ts";
 import { createHandler } from "./handler.ts";
@@ -47,18 +48,19 @@ export async function warmUp(application: Application, { system, settings, log, 
   const door = { inFlight: 0, closing: false, madeUpHost: null };
   // The URL is ours, whatever the runtime makes of a client's.
   const own = { rawUrls: false, checkHeaders: system.checkHeaders };
-  const handling = { system: own, settings, address, door, traffic, log, requestLog: null, requestHooks: null, refusals: { note: () => {} }, register: null, metrics: null, multiprocess };
+  const scheme = isSecure(settings) ? "https" : "http";
+  const handling = { system: own, settings, address, scheme, door, traffic, log, requestLog: null, requestHooks: null, refusals: { note: () => {} }, register: null, metrics: null, multiprocess } as const;
   const { handler } = createHandler(application, handling);
   for (const warmup of settings.warmup.map(parseWarmup)) {
-    for (let i = 0; i < warmup.times; i++) await ask(handler, warmup, { host: hostOf(address), app: settings.app });
+    for (let i = 0; i < warmup.times; i++) await ask(handler, warmup, { origin: `${scheme}://${hostOf(address)}`, host: hostOf(address), app: settings.app });
   }
 }
 
 type Handler = ReturnType<typeof createHandler>["handler"];
 
-async function ask(handler: Handler, warmup: Warmup, { host, app }: { readonly host: string; readonly app: string | null }): Promise<void> {
+async function ask(handler: Handler, warmup: Warmup, { origin, host, app }: { readonly origin: string; readonly host: string; readonly app: string | null }): Promise<void> {
   const { method, path, status } = warmup;
-  const request = new Request(`http://${host}${path}`, { method, headers: { host, "user-agent": "tsgi-warmup" } });
+  const request = new Request(origin + path, { method, headers: { host, "user-agent": "tsgi-warmup" } });
   const failed = (why: string) => new AppLoadError(`Cannot warm ${app} up: ${method} ${path} ${why}`, 3);
   const response = await handler(request, PEER);
   const expected = status === null ? response.status < 500 : response.status === status;

@@ -5,7 +5,8 @@
  *
  * 1. It loads, says ready, and listens only when told to.
  * 2. To go, it stops accepting without closing anything, answers what it has with `Connection: close`, and leaves when nothing is in
- *    flight and a quiet time has passed: whoever was already connected but had not spoken yet is still served.
+ *    flight and a quiet time has passed: whoever was already connected but had not spoken yet is still served. HTTP/2 connections never
+ *    become quiet by themselves: their server is told to end soon, with requests in flight, which it finishes.
  * 3. At its limit of connections it stops accepting, and says so; below it, it accepts again.
  * 4. When something in it breaks, or it has served for long enough, it asks for a successor and goes on until that one serves.
  * 5. Told to abort, it answers whoever waits with 503 before it ends, if its loop still turns.
@@ -22,6 +23,8 @@ export interface WorkerState {
   readonly since: Millis;
   readonly gracefulTimeout: Millis;
   readonly limits: Wear;
+  /** Clients may have several requests on a connection at a time, which `Connection: close` does not end. */
+  readonly multiplexes: boolean;
   readonly full: boolean;
   /** It wants a successor. */
   readonly tired: boolean;
@@ -39,7 +42,7 @@ export interface Wear {
 export type WorkerEvent =
   & { readonly at: Millis }
   & (
-    | { readonly type: "started"; readonly gracefulTimeout: Millis; readonly limits: Wear }
+    | { readonly type: "started"; readonly gracefulTimeout: Millis; readonly limits: Wear; readonly multiplexes?: boolean }
     | { readonly type: "loaded" }
     | { readonly type: "load-failed"; readonly exitCode: 3 | 4; readonly reason: string; readonly stack?: string }
     | { readonly type: "told-to-listen"; readonly slot: number }
@@ -84,11 +87,14 @@ export type WorkerEffect =
 /** How long a draining worker goes on answering: a real network's clients may need this to send what they meant to. */
 export const QUIET: Millis = 1000;
 
+/** The same while requests go on, where connections carry several at a time: WebSockets have been closed by then. */
+export const MULTIPLEXED: Millis = 3000;
+
 /** How long an aborting worker has for its last answers: the arbiter sends KILL a second after ABRT. */
 export const LAST_ANSWERS: Millis = 700;
 
 export function worker(pid: number, at: Millis): WorkerState {
-  return { phase: "starting", pid, since: at, gracefulTimeout: 30_000, limits: { rss: Infinity, lifetime: Infinity }, full: false, tired: false, faulty: false };
+  return { phase: "starting", pid, since: at, gracefulTimeout: 30_000, limits: { rss: Infinity, lifetime: Infinity }, multiplexes: false, full: false, tired: false, faulty: false };
 }
 
 export function step(before: WorkerState, event: WorkerEvent): [WorkerState, WorkerEffect[]] {
@@ -96,7 +102,7 @@ export function step(before: WorkerState, event: WorkerEvent): [WorkerState, Wor
   const { pid } = before;
   switch (event.type) {
     case "started":
-      return [{ ...before, phase: "loading", since: event.at, gracefulTimeout: event.gracefulTimeout, limits: event.limits }, [
+      return [{ ...before, phase: "loading", since: event.at, gracefulTimeout: event.gracefulTimeout, limits: event.limits, multiplexes: event.multiplexes ?? false }, [
         log("info", "booting", { pid }),
         { type: "load" },
       ]];
@@ -197,7 +203,8 @@ function tick(before: WorkerState, event: Extract<WorkerEvent, { type: "ticked" 
     const [after, effects] = worn ? askForSuccessor(before, false, [worn]) : [before, []];
     return [after, [beat, ...effects]];
   }
-  if (before.phase !== "draining" || event.inFlight > 0 || age < QUIET) return [before, [beat]];
+  const isQuiet = event.inFlight === 0 ? age >= QUIET : before.multiplexes && age >= MULTIPLEXED;
+  if (before.phase !== "draining" || !isQuiet) return [before, [beat]];
   const deadline = Math.max(0, before.gracefulTimeout - age);
   return [{ ...before, phase: "closing", since: event.at }, [beat, { type: "close", deadline }]];
 }

@@ -24,6 +24,9 @@ export interface Readings {
   readonly uid: number | null;
   /** Why tsgi would be gone some day from where it is. */
   readonly temporary: string | null;
+  /** The certificates that are to be served, and from when until when they hold, in milliseconds since 1970. */
+  readonly certificates: readonly { readonly path: string; readonly from: number; readonly until: number }[];
+  readonly now: number;
   /** Places that must be written to, and why that cannot be done. */
   readonly places: readonly { readonly what: string; readonly path: string; readonly problem: string | null }[];
 }
@@ -55,7 +58,7 @@ export function diagnose(readings: Readings): Finding[] {
 }
 
 const CHECKS: readonly ((readings: Readings) => Finding | readonly Finding[] | null)[] = [
-  runtime, installation, sockets, backlog, migration, openFiles, cpus, memory, starter, firstProcess, identity, places,
+  runtime, installation, sockets, backlog, migration, openFiles, cpus, memory, starter, firstProcess, identity, certificates, places,
 ];
 
 /** Descriptors of a worker besides its connections: files, the runtime's own, outgoing connections. */
@@ -63,6 +66,10 @@ const SPARE_DESCRIPTORS = 100;
 /** MiB of a worker that has loaded next to nothing. */
 const SMALLEST_WORKER = 60;
 const MIB = 2 ** 20;
+const DAY = 86_400_000;
+/** certbot renews when a third of the time is left, which is 30 days of Let's Encrypt's 90. */
+const FEW_DAYS = 14;
+const RENEW = "certbot renew; the server takes the new one by itself";
 
 function runtime({ runtime: { name, version, minimum } }: Readings): Finding {
   if (version === null) return error("runtime", `${name} is to run the workers, and it is not in PATH`, `install ${name}, or leave --runtime out`);
@@ -153,6 +160,16 @@ function identity({ uid, settings }: Readings): Finding | null {
   if (uid !== 0) return null;
   if (settings.user !== null) return ok("user", `the workers run as ${settings.user}`);
   return warning("user", "the workers run as root", "--user, or start it as another user, as the units and images of tsgi init do");
+}
+
+function certificates({ certificates: all, now }: Readings): readonly Finding[] {
+  return all.map(({ path, from, until }) => {
+    const days = Math.floor((until - now) / DAY);
+    if (now > until) return error("certificate", `${path} has expired ${-days === 1 ? "less than a day" : `${-days - 1} ${-days === 2 ? "day" : "days"}`} ago: clients refuse it`, RENEW);
+    if (now < from) return error("certificate", `${path} is not valid yet, but from ${new Date(from).toISOString()} on`, "set this machine's clock, or serve the one before");
+    if (days < FEW_DAYS) return warning("certificate", `${path} expires in ${days === 0 ? "less than a day" : `${days} ${days === 1 ? "day" : "days"}`}: whatever renews it does not`, RENEW);
+    return ok("certificate", `${path} is valid for ${days} days`);
+  });
 }
 
 function places({ places: all }: Readings): readonly Finding[] {

@@ -9,8 +9,9 @@
 import { TsgiError } from "./error.ts";
 import { ConsoleErrors } from "./errors.ts";
 import { BodyInput } from "./input.ts";
+import { ofShape } from "./shapes.ts";
 import { splitTarget } from "./target.ts";
-import { fillHeaders, MAKERS, makeHeader, mountedPath, plainMakers } from "./variables.ts";
+import { eachHeader, MAKERS, makeHeader, mountedPath, plainMakers } from "./variables.ts";
 import type { EnvironSettings, RequestLike, Scope } from "./variables.ts";
 import type { Environ, ErrorStream, ServerInfo } from "./types.ts";
 
@@ -78,7 +79,7 @@ export function environSettings(options: EnvironOptions): EnvironSettings {
 
 /** The environ of a request that an application is about to get: lazy, unless the application has shown that it enumerates. */
 export function makeEnviron(scope: Scope): Environ {
-  return scope.settings.sampler.isEager() ? eagerEnviron(scope) : new LazyEnviron(scope).proxy;
+  return scope.settings.sampler.isEager() ? copiedEnviron(scope) : new LazyEnviron(scope).proxy;
 }
 
 export function hasUnderscore(headers: Headers): boolean {
@@ -109,6 +110,24 @@ export function makingOf(environ: Environ): Making | null {
   return origin !== undefined && origin.isSimple ? origin : null;
 }
 
+/** For an application that copies its environ, and reads each value with that: to make the signal later would cost more than the signal. */
+function copiedEnviron(scope: Scope): Environ {
+  const { deployer } = scope.settings;
+  const keys = ["tsgi.signal"];
+  const values: unknown[] = [scope.signal];
+  const put = (key: string, value: unknown): void => {
+    keys.push(key);
+    values.push(value);
+  };
+  for (const key in deployer) put(key, deployer[key]);
+  for (const [key, make] of plainMakers()) {
+    const value = make(scope);
+    if (value !== undefined) put(key, value);
+  }
+  eachHeader(scope, put);
+  return ofShape(keys, values) as Environ;
+}
+
 function eagerEnviron(scope: Scope): Environ {
   const environ: Record<string, unknown> = {};
   fill(environ, scope, true);
@@ -124,11 +143,13 @@ function fill(target: Record<string, unknown>, scope: Scope, isFresh: boolean): 
     const value = make(scope);
     if (value !== undefined) target[key] = value;
   }
-  if (isFresh || !Object.hasOwn(target, "tsgi.signal")) {
+  if (!Object.hasOwn(target, "tsgi.signal")) {
     new Owned(target, scope);
     Object.defineProperty(target, "tsgi.signal", LAZY_SIGNAL);
   }
-  fillHeaders(target, scope, isFresh);
+  eachHeader(scope, (key, value) => {
+    if (isFresh || !Object.hasOwn(target, key)) target[key] = value;
+  });
 }
 
 class Given {

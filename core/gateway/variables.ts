@@ -104,44 +104,55 @@ export function mountedPath(scope: Scope): string | null {
 export function makeHeader(scope: Scope, key: string): string | undefined {
   if (key === "HTTP_HOST") return host(scope);
   if (scope.settings.underscoreHeaders === "allow") {
-    const all: Record<string, unknown> = Object.create(null);
-    fillHeaders(all, scope, true);
-    return all[key] as string | undefined;
+    let found: string | undefined;
+    eachHeader(scope, (one, value) => {
+      if (one === key) found = value;
+    });
+    return found;
   }
   const name = headerNames.get(key) ?? remember(headerNames, key, HEADER_KEY.test(key) && isMapped(key) ? key.slice(5).replaceAll("_", "-").toLowerCase() : "");
   return name === "" ? undefined : header(scope, name) ?? undefined;
 }
 
-/** Puts in all keys that headers make, in one pass over them: asking for headers one by one is what costs. */
-export function fillHeaders(target: Record<string, unknown>, scope: Scope, isFresh: boolean): void {
+/** All keys that headers make, in one pass over them: asking for headers one by one is what costs. */
+export function eachHeader(scope: Scope, put: (key: string, value: string) => void): void {
   const allowed = scope.settings.underscoreHeaders === "allow";
-  const found: Record<string, string> = isFresh ? target as Record<string, string> : {};
+  const merged = allowed ? new Map<string, string>() : null;
   let given: string | null = null;
-  const seen = allowed ? new Set<string>() : null;
-  for (const [name, value] of headersOf(scope)) {
-    if (name === "host") given = value;
-    const key = headerKey(name);
-    if (key === "" || (!allowed && name.includes("_"))) continue;
-    if (key === "CONTENT_LENGTH" && !hasLength(scope, value)) continue;
-    found[key] = seen?.has(key) ? `${found[key]}, ${value}` : value;
-    seen?.add(key);
-  }
+  forEachHeader(scope, (value, name) => {
+    if (name === "host") {
+      given = value;
+      return;
+    }
+    const { key, hasUnderscore } = headerKey(name);
+    if (key === "" || (hasUnderscore && !allowed) || (key === "CONTENT_LENGTH" && !hasLength(scope, value))) return;
+    if (merged === null) return put(key, value);
+    const before = merged.get(key);
+    merged.set(key, before === undefined ? value : `${before}, ${value}`);
+  });
+  merged?.forEach((value, key) => put(key, value));
   const value = hostOf(scope, given);
-  if (value !== undefined) found["HTTP_HOST"] = value;
-  else if (given !== null) delete found["HTTP_HOST"];
-  if (!isFresh) for (const key in found) if (!Object.hasOwn(target, key)) target[key] = found[key];
+  if (value !== undefined) put("HTTP_HOST", value);
+}
+
+interface HeaderKey {
+  /** Empty for a header that no environ has. */
+  readonly key: string;
+  readonly hasUnderscore: boolean;
 }
 
 const headerNames = new Map<string, string>();
-const keysOfNames = new Map<string, string>();
+const keysOfNames = new Map<string, HeaderKey>();
 
-function headerKey(name: string): string {
-  const known = keysOfNames.get(name);
-  if (known !== undefined) return known;
+function headerKey(name: string): HeaderKey {
+  return keysOfNames.get(name) ?? remember(keysOfNames, name, { key: keyOf(name), hasUnderscore: name.includes("_") });
+}
+
+function keyOf(name: string): string {
   if (name === "content-type") return "CONTENT_TYPE";
   if (name === "content-length") return "CONTENT_LENGTH";
   const key = `HTTP_${name.toUpperCase().replaceAll("-", "_")}`;
-  return remember(keysOfNames, name, isMapped(key) ? key : "");
+  return isMapped(key) ? key : "";
 }
 
 /** CGI has its own names for two headers, and HTTP_PROXY is the httpoxy hole: a child process would use it (SPEC E-15, E-16b). */
@@ -149,7 +160,7 @@ function isMapped(key: string): boolean {
   return key !== "HTTP_CONTENT_TYPE" && key !== "HTTP_CONTENT_LENGTH" && key !== "HTTP_PROXY";
 }
 
-function remember(map: Map<string, string>, key: string, value: string): string {
+function remember<T>(map: Map<string, T>, key: string, value: T): T {
   if (map.size >= REMEMBERED) map.clear();
   map.set(key, value);
   return value;
@@ -181,13 +192,13 @@ function header(scope: Scope, name: string): string | null {
   }
 }
 
-function headersOf(scope: Scope): Iterable<[string, string]> {
-  if (!scope.isOver) return scope.request.headers;
+/** On Deno, `for of` would take seven times as long. */
+function forEachHeader(scope: Scope, see: (value: string, name: string) => void): void {
+  if (!scope.isOver) return scope.request.headers.forEach(see);
   try {
-    return [...scope.request.headers];
+    scope.request.headers.forEach(see);
   } catch {
     // As above.
-    return [];
   }
 }
 

@@ -58,6 +58,7 @@ export const MESSAGES = {
   "upgrade-failed": (f) => `Upgrade failed, this master keeps serving: ${f.reason}`,
   "upgrade-undone": (f) => `The new master (pid:${f.pid}) ended ${f.how}: this one keeps serving`,
   "file-changed": (f) => `Worker reloading: ${f.file} modified`,
+  "certificates-changed": () => "Certificates have changed: reloading",
   "reloader-on": () => "Reloader is on. Use in development only!",
   "cannot-watch": (f) => `Cannot watch ${f.path} (${f.reason}): ${f.instead}`,
   "nothing-matches": (f) => `No file matches --reload-extra-file ${f.pattern} yet`,

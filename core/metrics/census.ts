@@ -1,5 +1,5 @@
 /** What the arbiter collects of its workers' figures, from their first to their last word and beyond. */
-import { addressText, type Held } from "../arbiter/listener.ts";
+import { type Address, addressText, type Held } from "../arbiter/listener.ts";
 import type { Arbiter } from "../arbiter/step/state.ts";
 import type { Log } from "../logging/record.ts";
 import type { ArbiterSystem, Millis } from "../arbiter/process.ts";
@@ -8,7 +8,7 @@ import { Ledger } from "./ledger.ts";
 import { addLogged, type LogKind } from "./log_counts.ts";
 import { addRequests, METER_SIZE, readLogged, readMeter, type RequestStats } from "./meter.ts";
 import type { FamilyChange } from "./registry.ts";
-import { queueOf } from "./socket_table.ts";
+import { queueOf, type SocketTable } from "./socket_table.ts";
 import { type ListenerStats, makeStats, type Stats, type WorkerHealth } from "./stats.ts";
 
 /** What a worker sends with its beat, and once more when it ends. */
@@ -35,14 +35,16 @@ export interface Metered {
   meter(): Uint8Array | null;
 }
 
-/** Where there are very many connections, the kernel's list of them takes long to read: it is read for at most one part in so many of the time. */
+/** Where there are very many connections, the kernel takes long to look through them: it is asked for at most one part in so many of the time. */
 const SHARE = 50;
 /** What takes no longer is done whenever somebody asks. */
 const QUICK: Millis = 5;
 
-/** The kernel's list of sockets, as last read. */
-interface Table {
-  readonly text: string | null;
+/** The kernel's sockets, as last read. */
+interface Reading {
+  /** The addresses they were asked for. */
+  readonly at: string;
+  readonly table: SocketTable;
   readonly freshUntil: number;
 }
 
@@ -65,7 +67,7 @@ export class Census {
   /** By the arbiter, and by those that have ended. */
   #logged = addLogged([]);
   #isMetered = false;
-  readonly #tables = new Map<"tcp" | "unix", Table>();
+  #reading: Reading | null = null;
 
   constructor(options: CensusOptions) {
     this.#options = options;
@@ -107,7 +109,7 @@ export class Census {
   }
 
   /** All there is to tell now. */
-  stats(state: Arbiter, runtime: string, held: readonly Held[]): Stats {
+  stats(state: Arbiter, runtime: string, held: readonly Held[], addresses = held.map(({ address }) => addressText(address))): Stats {
     const { system, version } = this.#options;
     const of = new Map([...this.#living.keys()].map((id) => [id, this.#requestsOf(id)]));
     return makeStats({
@@ -120,7 +122,7 @@ export class Census {
       logged: addLogged([this.#logged, ...[...of.keys()].map((id) => readLogged(this.#cellsOf(id)))]),
       requestsOf: (id) => of.get(id) ?? null,
       healthOf: (id) => this.#health.get(id) ?? null,
-      listeners: this.#listeners(held),
+      listeners: this.#listeners(held, addresses),
       application: this.#aggregate.stats(),
     });
   }
@@ -133,24 +135,21 @@ export class Census {
     return this.#cells.get(id) ?? this.#living.get(id)?.meter() ?? null;
   }
 
-  #listeners(held: readonly Held[]): ListenerStats[] {
-    return held.map(({ address }) => {
-      const kind = address.kind === "tcp" ? "tcp" : "unix";
-      const table = this.#table(kind);
-      return { address: addressText(address), queue: table === null ? null : queueOf(address, table) };
-    });
+  #listeners(held: readonly Held[], addresses: readonly string[]): ListenerStats[] {
+    const table = this.#table(held.map(({ address }) => address));
+    return held.map(({ address }, index) => ({ address: addresses[index]!, queue: queueOf(address, table) }));
   }
 
-  #table(kind: "tcp" | "unix"): string | null {
+  #table(addresses: readonly Address[]): SocketTable {
     const { system } = this.#options;
-    const known = this.#tables.get(kind);
+    const at = addresses.map((address) => addressText(address)).join(" ");
     const from = system.now();
-    if (known !== undefined && from < known.freshUntil) return known.text;
-    const text = system.socketTable(kind);
+    if (this.#reading?.at === at && from < this.#reading.freshUntil) return this.#reading.table;
+    const table = system.socketTable(addresses);
     const now = system.now();
     const took = now - from;
-    this.#tables.set(kind, { text, freshUntil: took > QUICK ? now + took * SHARE : now });
-    return text;
+    this.#reading = { at, table, freshUntil: took > QUICK ? now + took * SHARE : now };
+    return table;
   }
 }
 

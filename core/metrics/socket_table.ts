@@ -1,5 +1,21 @@
-/** What the kernel tells of listening sockets, in the text of /proc/net/tcp, tcp6 and unix. */
+/** What the kernel tells of listening sockets and their connections, and what of it is an address's. */
 import type { Address } from "../arbiter/listener.ts";
+
+/** A socket, by the address it is bound to: of TCP as a number, in the form that URLs have. */
+export type SocketRow = {
+  readonly address: Address;
+} & (
+  /** `queued` are the connections that nobody has accepted yet; of a unix socket each of them is a row. */
+  | { readonly state: "listening"; readonly queued: number }
+  | { readonly state: "waiting" }
+  | { readonly state: "accepted" }
+);
+
+/** Those of the addresses that were asked for, and maybe more; null where the system does not tell. */
+export interface SocketTable {
+  readonly tcp: readonly SocketRow[] | null;
+  readonly unix: readonly SocketRow[] | null;
+}
 
 export interface QueueStats {
   /** Connections that nobody has accepted yet, over all sockets of the address. */
@@ -12,59 +28,38 @@ export interface QueueStats {
   readonly connections: number;
 }
 
-const LISTEN = "0A";
-const ESTABLISHED = "01";
-/** A unix connection that nobody has accepted: the kernel gives it a socket when somebody does. */
-const CONNECTING = "02";
-const CONNECTED = "03";
-
-/** `table` is the text of tcp and tcp6, or of unix. */
-export function queueOf(address: Address, table: string): QueueStats {
-  if (address.kind === "tcp") return tcpQueue(address, rowsWith(`:${portText(address.port)} `, table));
-  const path = address.kind === "unix" ? address.path : "";
-  return unixQueue(path, rowsWith(path, table));
-}
-
-/** The columns of the lines that have `text` somewhere. Of very many lines few are ours: the others are not taken apart. */
-function rowsWith(text: string, table: string): string[][] {
-  const rows: string[][] = [];
-  if (text === "") return rows;
-  for (let at = table.indexOf(text); at >= 0;) {
-    const end = table.indexOf("\n", at) < 0 ? table.length : table.indexOf("\n", at);
-    rows.push(table.slice(table.lastIndexOf("\n", at) + 1, end).trim().split(/\s+/));
-    at = table.indexOf(text, end);
+export function queueOf(address: Address, table: SocketTable): QueueStats | null {
+  const rows = address.kind === "fd" ? null : table[address.kind];
+  if (rows === null) return null;
+  const isOurs = matcher(address);
+  const queues: number[] = [];
+  let waiting = 0;
+  let connections = 0;
+  for (const row of rows) {
+    if (!isOurs(row.address)) continue;
+    if (row.state === "listening") queues.push(row.queued);
+    else if (row.state === "waiting") waiting++;
+    else connections++;
   }
-  return rows;
+  const queued = queues.reduce((a, b) => a + b, waiting);
+  return { queued, longest: Math.max(waiting, ...queues), sockets: queues.length, connections };
 }
 
-function portText(port: number): string {
-  return port.toString(16).toUpperCase().padStart(4, "0");
+/** The families that a host's sockets may have. Of a name it is known to who looks it up only. */
+export function familiesOf(host: string): readonly ("v4" | "v6")[] {
+  if (host.includes(":")) return ["v6"];
+  return host === "" || /^\d+\.\d+\.\d+\.\d+$/.test(host) ? ["v4"] : ["v4", "v6"];
 }
 
-// Columns: number, local address, remote address, state, queues to send and to receive, timers (two), retries, user, timeout, inode.
-function tcpQueue({ host, port }: { readonly host: string; readonly port: number }, rows: readonly string[][]): QueueStats {
-  const end = `:${portText(port)}`;
-  const number = hexOf(host);
-  // A name, an IPv6 number, or all interfaces: the port says enough.
-  const ours = rows.filter(([, local = ""]) => (number === null ? local.endsWith(end) : local === number + end));
-  const queues = ours.filter((row) => row[3] === LISTEN).map((row) => parseInt(row[4]?.split(":")[1] ?? "0", 16));
-  const connections = ours.filter((row) => row[3] === ESTABLISHED && row[9] !== "0").length;
-  return { queued: queues.reduce((a, b) => a + b, 0), longest: Math.max(0, ...queues), sockets: queues.length, connections };
+function matcher(address: Address): (other: Address) => boolean {
+  if (address.kind !== "tcp") return (other) => other.kind === "unix" && address.kind === "unix" && other.path === address.path;
+  const families = familiesOf(address.host);
+  const host = families.length > 1 ? "" : numberOf(address.host);
+  const isAny = host === "" || host === "0.0.0.0" || host === "::";
+  return (other) => other.kind === "tcp" && other.port === address.port && (isAny ? families.includes(familiesOf(other.host)[0]!) : other.host === host);
 }
 
-// Columns: number, references, protocol, flags (with `accepting`), type, state, inode, path.
-function unixQueue(path: string, rows: readonly string[][]): QueueStats {
-  const ours = rows.filter((row) => row.slice(7).join(" ") === path);
-  const sockets = ours.filter((row) => (parseInt(row[3] ?? "0", 16) & ACCEPTING) !== 0).length;
-  const queued = ours.filter((row) => row[5] === CONNECTING).length;
-  const connections = ours.filter((row) => row[5] === CONNECTED).length;
-  return { queued, longest: queued, sockets, connections };
-}
-
-const ACCEPTING = 0x10000;
-
-/** An IPv4 number as the kernel writes it on a little-endian machine; null for anything else, and for 0.0.0.0. */
-function hexOf(host: string): string | null {
-  if (!/^\d+\.\d+\.\d+\.\d+$/.test(host) || host === "0.0.0.0") return null;
-  return host.split(".").reverse().map((n) => Number(n).toString(16).toUpperCase().padStart(2, "0")).join("");
+/** An IPv6 number can be written in many ways, and with its zone. */
+function numberOf(host: string): string {
+  return host.includes(":") ? new URL(`http://[${host.split("%")[0]}]`).hostname.slice(1, -1) : host;
 }

@@ -141,7 +141,7 @@ function attributesOf(request: Request, platform: unknown): Attributes {
   return {
     "http.request.method": method,
     "url.path": end < 0 ? target : target.slice(0, end),
-    "url.scheme": "http",
+    "url.scheme": url.startsWith("https:") ? "https" : "http",
     "network.protocol.name": "http",
     "network.peer.address": peer,
     "client.address": peer,

@@ -17,6 +17,7 @@ import { adminProblems } from "./admin.ts";
 import type { Problem } from "./problem.ts";
 import { type Entry, resolve, type Resolved } from "./resolve.ts";
 import type { SettingName, Settings } from "./table.ts";
+import { tlsProblems } from "./tls.ts";
 import { showWritten } from "./value.ts";
 
 export interface LoadOptions {
@@ -97,6 +98,7 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
   problems.push(...trustProblems(settings.forwardedAllowIps, resolved.sources.forwardedAllowIps));
   problems.push(...warmupProblems(settings.warmup, resolved.sources.warmup));
   problems.push(...adminProblems(settings, resolved.sources));
+  problems.push(...tlsProblems(settings, resolved.sources));
   problems.push(...nameProblems(settings.forwarderHeaders, resolved.sources.forwarderHeaders));
   problems.push(...headerProblems(settings.secureSchemeHeaders, resolved.sources.secureSchemeHeaders));
   problems.push(...requestLimitProblems(settings, resolved.sources));

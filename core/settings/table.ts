@@ -13,6 +13,7 @@ import { FACILITY_NAMES, SYSLOG_FORMATS } from "../logging/syslog_names.ts";
 export const SECTIONS = {
   config: "Config File",
   socket: "Server Socket",
+  tls: "SSL",
   workers: "Worker Processes",
   mechanics: "Server Mechanics",
   logging: "Logging",
@@ -112,6 +113,41 @@ export const TABLE = {
     doc:
       "Lets every worker bind the address by itself instead of adopting a socket the arbiter holds. Connections that wait for a worker " +
       "are then lost when it leaves, so it is for systems where adoption does not work.",
+  },
+  certfile: {
+    kind: "texts", separator: "\n", default: [], section: "tls", applies: "reload", metavar: "FILE", shown: "none",
+    doc:
+      "Certificate, and those above it, as PEM: with one, the addresses of bind are served over TLS. It is read again on every reload, and a " +
+      "reload comes by itself when the file changes. Give it several times, with as many keyfiles, for a certificate by server name (SNI; " +
+      "Bun and Node). The arbiter reads it, so user need not be allowed to.",
+  },
+  keyfile: {
+    kind: "texts", separator: "\n", default: [], section: "tls", applies: "reload", metavar: "FILE", shown: "the key in certfile",
+    doc: "Private key of the certificate, as PEM without a password. Give one for each certfile, in the same order.",
+  },
+  caCerts: {
+    kind: "text", default: null, section: "tls", applies: "reload", metavar: "FILE", shown: "none",
+    doc: "Certificates, as PEM, of those whose clients are let in with cert-reqs 2.",
+  },
+  certReqs: {
+    kind: "integer", min: 0, max: 2, default: 0, section: "tls", applies: "reload",
+    doc: "Whether clients need a certificate of ca-certs: 2 lets nobody in without one (Bun and Node), 0 asks for none. gunicorn's 1 is refused.",
+  },
+  ciphers: {
+    kind: "text", default: null, section: "tls", applies: "reload", metavar: "LIST", shown: "the runtime's own",
+    doc: "Ciphers for TLS 1.2 in OpenSSL's form, such as ECDHE+AESGCM. For Bun and Node: Deno's are fixed.",
+  },
+  tlsMinVersion: {
+    kind: "choice", choices: ["1.2", "1.3"], default: "1.2", section: "tls", applies: "reload",
+    doc: "Oldest version of TLS that clients may speak. 1.3 keeps out what is older than about 2018; for Bun and Node.",
+  },
+  httpProtocols: {
+    kind: "texts", separator: ",", default: [], section: "tls", applies: "reload", metavar: "LIST", shown: "h1, and on Deno h1,h2",
+    doc: "Versions of HTTP that are offered over TLS: h1, or h1,h2. On Deno it is always both, on Bun HTTP/2 has to be asked for, and Node does not have it here.",
+  },
+  redirectHttp: {
+    kind: "addresses", default: [], section: "tls", applies: "reload", metavar: "ADDRESS", shown: "none",
+    doc: "Address such as :80 where plain HTTP is answered with 308 to the same URL over https, at the port of the first bind. Give it several times for several.",
   },
   workers: {
     kind: "integer", min: 1, or: "auto", default: 1, section: "workers", short: "w", applies: "reload",

@@ -12,10 +12,14 @@ export interface Unsupported {
 
 export const UNSUPPORTED: readonly Unsupported[] = [
   {
-    names: ["keyfile", "certfile", "cert_reqs", "ca_certs", "ciphers", "ssl_context", "http_protocols", "http2_cleartext"],
-    flags: ["--keyfile", "--certfile", "--cert-reqs", "--ca-certs", "--ciphers", "--http-protocols", "--http2-cleartext"],
-    because: "tsgi serves plain HTTP/1.1, and leaves TLS and HTTP/2 to the proxy in front of it",
-    instead: "have a proxy terminate TLS, such as the one that tsgi init nginx --tls writes",
+    names: ["ssl_context"], flags: [],
+    because: "the runtime's native server makes its TLS context itself",
+    instead: "use certfile, keyfile, ca_certs, cert_reqs, ciphers and tls_min_version, or a proxy in front",
+  },
+  {
+    names: ["http2_cleartext"], flags: ["--http2-cleartext"],
+    because: "the runtimes decide it: Deno's server answers HTTP/2 without TLS to clients that know beforehand, the others do not",
+    instead: "use --runtime deno where a mesh or Cloud Run speaks it, or let the proxy in front speak HTTP/1.1",
   },
   {
     names: ["preload_app"], flags: ["--preload"],

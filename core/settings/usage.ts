@@ -105,5 +105,6 @@ function wrap(text: string, indent: number): string[] {
 }
 
 function jsonValue(name: SettingName, settings: Settings): unknown {
-  return name === "bind" ? showValue(rowOf(name), settings.bind).split(",") : settings[name];
+  const row = rowOf(name);
+  return row.kind === "addresses" ? showValue(row, settings[name]).split(",").filter((one) => one !== "") : settings[name];
 }

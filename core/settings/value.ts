@@ -2,7 +2,7 @@
 import type { Address } from "../arbiter/listener.ts";
 import { parseAddress, type Reading, showAddress } from "./address.ts";
 import { nearest } from "./names.ts";
-import type { IntegerRow, SecondsRow, SettingRow } from "./table.ts";
+import type { AddressesRow, IntegerRow, SecondsRow, SettingRow } from "./table.ts";
 
 /** A refused value may say better than the value itself what came. */
 type Read = Reading<unknown> & { readonly got?: string };
@@ -22,7 +22,7 @@ export function readValue(row: SettingRow, written: unknown): Read {
     case "choice":
       return row.orModule === true && isModulePath(written) ? yes(written) : readChoice(row.choices, written, row.orModule);
     case "addresses":
-      return readAddresses(written);
+      return readAddresses(row, written);
     case "texts":
       return readTexts(row.separator, written);
     case "mask":
@@ -118,9 +118,9 @@ function readChoice(choices: readonly string[], written: unknown, orModule = fal
   return meant === undefined || choices.length < 2 ? refusal : { ...refusal, got: `${showWritten(written)}, did you mean ${meant}?` };
 }
 
-function readAddresses(written: unknown): Read {
+function readAddresses({ default: otherwise }: AddressesRow, written: unknown): Read {
   const items: readonly unknown[] = Array.isArray(written) ? written : [written];
-  if (items.length === 0) return no("at least one address");
+  if (items.length === 0 && otherwise.length > 0) return no("at least one address");
   const addresses = new Map<string, Address>();
   for (const item of items) {
     if (typeof item !== "string") return { ...no("an address such as 127.0.0.1:8000, or a list of them"), got: showWritten(item) };

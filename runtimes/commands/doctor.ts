@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { diagnose, type Finding } from "../../core/deploy/doctor.ts";
 import { loadSettings, type LoadOptions } from "../../core/settings/load.ts";
 import { runtime } from "../current.ts";
+import { readTls } from "../certificates.ts";
 import { configReader } from "../files.ts";
 import { readMachine } from "../readings.ts";
 import { objections } from "../users.ts";
@@ -27,7 +28,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     runtime: runtime.name,
     reader: configReader,
     parseArgs: parseArgs as LoadOptions["parseArgs"],
-    objections,
+    objections: (settings) => [...objections(settings), ...readTls(settings).objections],
   });
   // Without an application, the machine can be looked at all the same.
   const problems = loaded.problems.filter(({ label }) => label !== "APP");

@@ -21,6 +21,7 @@ import { mostWorkers, workerCount } from "../../core/settings/resolve.ts";
 import { VERSION } from "../../core/version.ts";
 import { cpuCount } from "../cpus.ts";
 import { AdminPages } from "../admin_pages.ts";
+import { Certificates } from "../certificates.ts";
 import { ownControlPath } from "../control_path.ts";
 import type { ControlSocket } from "../control_socket.ts";
 import { inside, insideObjections } from "../inside.ts";
@@ -65,6 +66,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   }
   const starter = inheritance ? writeStatus(inheritance.status) : findStarter();
   const activated = activation({ env: process.env, parent: inheritance?.parent ?? null });
+  const certificates = new Certificates();
   const options: LoadOptions = {
     argv,
     env: { ...process.env },
@@ -74,6 +76,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     parseArgs: parseArgs as LoadOptions["parseArgs"],
     objections: (settings) => [
       ...objections(settings),
+      ...certificates.objections(settings),
       ...insideObjections(settings),
       ...openFilesObjections({ settings, workers: workerCount(settings, cpuCount()) }),
       ...syslogObjections(settings),
@@ -83,10 +86,11 @@ export async function run(argv: readonly string[]): Promise<number> {
     ...(activated === null ? {} : { activated }),
     ...(inside() === null ? {} : { inside: inside()! }),
   };
-  return await command(options, starter, inheritance);
+  return await command(options, { starter, inheritance, certificates });
 }
 
-async function command(options: LoadOptions, starter: Starter | null, inheritance: Inheritance | null): Promise<number> {
+async function command(options: LoadOptions, origin: Origin): Promise<number> {
+  const { starter } = origin;
   const loaded = await loadSettings(options);
   if (loaded.command === "help") return print(helpText(COMMANDS));
   if (loaded.command === "version") return print(versionText(VERSION));
@@ -98,15 +102,16 @@ async function command(options: LoadOptions, starter: Starter | null, inheritanc
   const system = arbiterSystem(WORKER);
   if (loaded.command === "check-config") return await check(system, loaded.settings, surroundings(options, loaded.settings, 0, loaded.variables));
   if (loaded.settings.daemon && starter === null) return await daemonize(loaded.settings);
-  return await serve(options, loaded, { starter, inheritance });
+  return await serve(options, loaded, origin);
 }
 
 interface Origin {
   readonly starter: Starter | null;
   readonly inheritance: Inheritance | null;
+  readonly certificates: Certificates;
 }
 
-async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritance }: Origin): Promise<number> {
+async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritance, certificates }: Origin): Promise<number> {
   let { settings } = loaded;
   directoryOf(settings);
   /** What stood in env-file when these settings were read. */
@@ -148,6 +153,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   let keeping: Promise<unknown> = Promise.resolve();
   let control: Promise<ControlSocket | null> = Promise.resolve(null);
   let openControl = () => control;
+  let stopWatching = () => {};
   let isOver = false;
   log("debug", "configuration", { detail: printConfig(settings).trimEnd() });
   const origin = { env: options.env, parent: inheritance?.parent ?? null };
@@ -167,6 +173,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
       return captures ? { ...around, onOutput: (line) => file.write(line) } : around;
     },
     classOf: (s) => classes.get(s) ?? {},
+    tls: (s) => certificates.of(s),
     owner: identityOf,
     reopenLogs,
     onServing,
@@ -174,6 +181,10 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
       openControl = () => control = control.then((before) => moveControl(before, controls));
       openControl();
       reporters.begin(controls, settings);
+      stopWatching = certificates.watch(() => settings, () => {
+        log("info", "certificates-changed");
+        controls.signal("HUP");
+      });
       admin.serve(controls);
     },
     onNoted: (...noted) => admin.noted(...noted),
@@ -193,6 +204,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     ].filter((note) => note !== null),
   });
   isOver = true;
+  stopWatching();
   (await control)?.close();
   await Promise.all([keeping, reporters.close(), admin.close()]);
   syslog?.close();
@@ -225,6 +237,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     if (!again) return { refused: `the configuration was not read within ${limit / 1000} s` };
     if (again.problems.length > 0) return { refused: again.problems.map((p) => p.message).join("; ") };
     const found = reloaded(settings, again.settings);
+    certificates.keep(again.settings, found.settings);
     variables.set(found.settings, again.variables);
     classes.set(found.settings, again.workerClass);
     giveLogs(found.settings);

@@ -1,4 +1,6 @@
 /** Who is compared with whom, doing what, and what is to be reached. */
+import process from "node:process";
+import { FILE_VARIABLE } from "./apps/jobs.ts";
 import type { Contestant } from "./contestant.ts";
 import { program, root } from "./contestant.ts";
 import type { LoadOptions } from "./load_generator.ts";
@@ -22,7 +24,7 @@ export interface Comparison {
   readonly needs: readonly string[];
 }
 
-export const GROUPS = ["hello", "apps", "features", "bodies", "servers"] as const;
+export const GROUPS = ["hello", "apps", "features", "bodies", "servers", "python"] as const;
 export type Group = (typeof GROUPS)[number];
 
 /** What a browser sends. */
@@ -45,7 +47,7 @@ const BROWSER: readonly string[] = [
 
 /** All comparisons for a runtime. On Node, whose own server makes no Request and no Response and serves no Hono, they are only shown. */
 export function comparisons(runtime: RuntimeName): Comparison[] {
-  if (runtime !== "node") return [...all(runtime), ...servers(runtime)];
+  if (runtime !== "node") return [...all(runtime), ...servers(runtime), ...python(runtime)];
   return all(runtime).filter(({ name }) => name !== "a Hono application").map((one) => ({ ...one, atLeast: null }));
 }
 
@@ -60,7 +62,8 @@ function all(runtime: RuntimeName): Comparison[] {
     compare("apps", "spreads environ, 15 headers", own("enumerates"), native("enumerates"), 0.75, { headers: BROWSER }),
     compare("apps", "a Fetch handler", tsgi(runtime, "tests/bench/apps/fetch.ts"), native("hello"), 0.98),
     compare("apps", "a Hono application", tsgi(runtime, "tests/bench/apps/hono.ts"), hono(runtime), 0.98),
-    compare("features", "access log to a file, against none", own("hello", "--access-logfile", "/dev/null"), hello, 0.88),
+    compare("features", "access log to a file, against none", own("hello", "--access-logfile", logFile()), hello, 0.88),
+    compare("features", "the same of gunicorn", gunicorn("sync with access log", "wsgi:application", "-w", "1", "--access-logfile", logFile()), gunicorn("sync", "wsgi:application", "-w", "1"), null, { needs: ["gunicorn"] }),
     compare("features", "metrics, against none", hello, own("hello", "--no-metrics"), 0.98),
     compare("features", "sync, against async", own("hello", "-k", "sync"), hello, null),
     compare("features", "reuse-port, against held sockets", own("hello", "--reuse-port"), hello, null),
@@ -77,11 +80,10 @@ function all(runtime: RuntimeName): Comparison[] {
 function servers(runtime: RuntimeName): Comparison[] {
   const ours = tsgi(runtime, "tests/bench/apps/tsgi.ts:hello", ["-w", "2"]);
   const isBun = runtime === "bun";
-  const gunicorn = (kind: string, ...flags: string[]): Contestant => ({ name: `gunicorn ${kind}`, command: ["gunicorn", "-w", "2", ...flags, "-b", "127.0.0.1:{port}", "--chdir", `${root}tests/bench/apps`, "wsgi:application"] });
   const against = (base: Contestant, atLeast: number | null, ...needs: string[]) => ({ ...compare("servers", `against ${base.name}`, ours, base, atLeast), by: "throughput" as const, needs: ["wrk", ...needs] });
   return [
-    against(gunicorn("sync, 2 workers", "-k", "sync"), isBun ? 15 : 10, "gunicorn"),
-    against(gunicorn("gthread, 2 workers of 4", "-k", "gthread", "--threads", "4"), null, "gunicorn"),
+    against(gunicorn("sync, 2 workers", "wsgi:application", "-w", "2", "-k", "sync"), isBun ? 15 : 10, "gunicorn"),
+    against(gunicorn("gthread, 2 workers of 4", "wsgi:application", "-w", "2", "-k", "gthread", "--threads", "4"), null, "gunicorn"),
     against({ name: "deno serve --parallel", command: [run("deno"), "serve", "-A", "--parallel", "--port", "{port}", "--host", "127.0.0.1", "tests/bench/apps/fetch.ts"], env: { DENO_JOBS: "2" } }, 1, "deno"),
     against({ name: "node:cluster, 2 workers", command: ["node", "tests/bench/apps/node_cluster.mjs", "{port}", "2"] }, isBun ? 1.5 : null, "node"),
     against({ name: "Node's http, alone", command: ["node", "tests/bench/apps/node_cluster.mjs", "{port}", "0"] }, null, "node"),
@@ -91,6 +93,14 @@ function servers(runtime: RuntimeName): Comparison[] {
   ];
 }
 
+/** The same Flask application in as many Python processes. */
+function python(runtime: RuntimeName): Comparison[] {
+  const folder = `${root}tests/bench/apps`;
+  const ours: Contestant = { name: "tsgi wsgi", command: [...script(runtime), "mod.ts", "wsgi", "flask_app:app", "-w", "2", "-b", "127.0.0.1:{port}", "--python", "/usr/bin/python3", "--python-path", folder] };
+  const base: Contestant = { name: "gunicorn sync, 2 workers, Flask", command: ["gunicorn", "-w", "2", "-b", "127.0.0.1:{port}", "--chdir", folder, "flask_app:app"] };
+  return [{ group: "python", name: `against ${base.name}`, subject: ours, base, by: "throughput", atLeast: 1, load: { connections: 16 }, needs: ["wrk", "gunicorn"] }];
+}
+
 const NGINX = `cat > "$TSGI_BENCH_FILE.nginx" <<END
 daemon off; worker_processes 2; pid $TSGI_BENCH_FILE.pid;
 events {}
@@ -98,15 +108,24 @@ http { access_log off; server { listen 127.0.0.1:{port}; location / { default_ty
 END
 exec nginx -e stderr -c "$TSGI_BENCH_FILE.nginx"`;
 
-function compare(group: Group, name: string, subject: Contestant, base: Contestant, atLeast: number | null, load: Comparison["load"] = {}): Comparison {
-  return { group, name, subject, base, by: "cpu", atLeast, load, needs: ["wrk"] };
+function compare(group: Group, name: string, subject: Contestant, base: Contestant, atLeast: number | null, { needs = [], ...load }: Comparison["load"] & { readonly needs?: readonly string[] } = {}): Comparison {
+  return { group, name, subject, base, by: "cpu", atLeast, load, needs: ["wrk", ...needs] };
 }
 
-function tsgi(runtime: RuntimeName, app: string, flags: readonly string[] = []): Contestant {
+/** In the folder of the run, where the file that is sent lies too. */
+function logFile(): string {
+  return `${process.env[FILE_VARIABLE]}.log`;
+}
+
+export function gunicorn(kind: string, app: string, ...flags: string[]): Contestant {
+  return { name: `gunicorn ${kind}`, command: ["gunicorn", ...flags, "-b", "127.0.0.1:{port}", "--chdir", `${root}tests/bench/apps`, app] };
+}
+
+export function tsgi(runtime: RuntimeName, app: string, flags: readonly string[] = []): Contestant {
   return { name: ["tsgi", ...flags].join(" "), command: [...script(runtime), "mod.ts", "-b", "127.0.0.1:{port}", ...flags, app] };
 }
 
-function bare(runtime: RuntimeName, job: string): Contestant {
+export function bare(runtime: RuntimeName, job: string): Contestant {
   return { name: NATIVE[runtime], command: [...script(runtime), `tests/bench/apps/${runtime === "node" ? "bare_node" : "bare"}.ts`, "{port}", job] };
 }
 

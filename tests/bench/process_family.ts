@@ -1,9 +1,9 @@
 /** What a process and its descendants have used: CPU time to the nanosecond, and memory. Linux only. */
 import { readdirSync, readFileSync } from "node:fs";
 
-/** Microseconds of CPU, user and system, of `pid` and its living descendants so far. */
-export function cpuMicros(pid: number): number {
-  return family(pid).reduce((sum, one) => sum + nanos(one), 0) / 1000;
+/** Microseconds of CPU, user and system, of `pid` so far, with its living descendants unless it is to be alone. */
+export function cpuMicros(pid: number, withDescendants = true): number {
+  return (withDescendants ? family(pid) : [pid]).reduce((sum, one) => sum + nanos(one), 0) / 1000;
 }
 
 /** Bytes of resident memory that belong to this process alone. */

@@ -1,8 +1,8 @@
 /**
  * tsgi beside the bare native servers and others, in interleaved pairs. Prints Markdown; `--json FILE` keeps every sample.
  *
- * Usage: bun tests/bench/run.ts [deno|bun|node ...] [hello|apps|features|bodies|servers ...] [--pairs 7] [--seconds 2] [--json FILE]
- * Without a group, the quick set: hello and apps.
+ * Usage: bun tests/bench/run.ts [deno|bun|node ...] [hello|apps|features|bodies|servers|python|start|scale ...] [--pairs 7] [--seconds 2] [--json FILE]
+ * Without a group, the quick set: hello and apps. `start` and `scale` are no pairs, but tables of their own.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir } from "node:os";
@@ -13,13 +13,17 @@ import { FILE_VARIABLE } from "./apps/jobs.ts";
 import { comparisons, type Group, GROUPS, type RuntimeName } from "./comparisons.ts";
 import { program } from "./contestant.ts";
 import { measure, median, type Outcome } from "./measure.ts";
+import { scale } from "./scale.ts";
+import { startUp } from "./start_up.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { pairs: { type: "string", default: "7" }, seconds: { type: "string", default: "2" }, json: { type: "string" }, all: { type: "boolean", default: false } },
 });
 const runtimes = chosen<RuntimeName>(["deno", "bun", "node"], ["deno", "bun"]);
-const groups = values.all ? GROUPS : chosen<Group>(GROUPS, ["hello", "apps"]);
+const TABLES = ["start", "scale"] as const;
+const tables = values.all ? TABLES : TABLES.filter((name) => positionals.includes(name));
+const groups = values.all ? GROUPS : chosen<Group>(GROUPS, tables.length > 0 ? [] : ["hello", "apps"]);
 const folder = mkdtempSync(join(tmpdir(), "tsgi-bench-"));
 process.env[FILE_VARIABLE] = join(folder, "file");
 if (groups.includes("bodies")) writeFileSync(join(folder, "file"), new Uint8Array(100e6));
@@ -33,7 +37,13 @@ try {
 if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(outcomes, null, 1));
 
 async function runAll(runtime: RuntimeName): Promise<void> {
-  console.log(`\n## ${runtime}\n`);
+  console.log(`\n## ${runtime}`);
+  if (groups.length > 0) await runPairs(runtime);
+  for (const name of tables) console.log(`\n${name === "start" ? await startUp(runtime, Number(values.pairs)) : await scale(runtime, Number(values.seconds))}`);
+}
+
+async function runPairs(runtime: RuntimeName): Promise<void> {
+  console.log("");
   console.log("| what | ratio (median) | spread | to reach | CPU/request: tsgi, other (µs) | requests/s: tsgi, other | p50, p99 tsgi (ms) | p50, p99 other (ms) |");
   console.log("|---|---|---|---|---|---|---|---|");
   for (const comparison of comparisons(runtime)) {

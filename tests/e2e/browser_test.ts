@@ -1,10 +1,11 @@
 /** A real browser: Chromium plays a file from the server, and seeks in it. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { executablePath, skip } from "./chromium.ts";
 import { root, withFolder, withServer } from "./server.ts";
 
 const LIBRARY = join(root, "runtimes/static_files.ts");
@@ -52,14 +53,7 @@ function wav(): Uint8Array {
   return bytes;
 }
 
-function findChromium(): string | undefined {
-  const folders = (process.env.PATH ?? "").split(delimiter);
-  return folders.flatMap((folder) => ["chromium", "chromium-browser", "google-chrome"].map((name) => join(folder, name))).find((path) => existsSync(path));
-}
-
-const chromium = findChromium();
-
-test("staticFiles serves a video element that seeks", { skip: chromium === undefined && "No chromium is installed" }, async () => {
+test("staticFiles serves a video element that seeks", { skip }, async () => {
   await withFolder({ "app.ts": APP }, async (folder) => {
     mkdirSync(join(folder, "public"));
     writeFileSync(join(folder, "public/index.html"), PAGE);
@@ -68,7 +62,7 @@ test("staticFiles serves a video element that seeks", { skip: chromium === undef
     await withServer({ args: ["-b", "127.0.0.1:0", "--access-logfile", "-", "--access-logformat", format, "app.ts"], cwd: folder }, async (server) => {
       const url = `http://127.0.0.1:${await server.port()}/`;
       const args = ["--headless", "--no-sandbox", "--disable-gpu", `--user-data-dir=${join(folder, "profile")}`, "--remote-debugging-port=0", url];
-      const browser = spawn(chromium!, args, { stdio: "ignore", env: { ...process.env, HOME: folder } });
+      const browser = spawn(executablePath!, args, { stdio: "ignore", env: { ...process.env, HOME: folder } });
       const ended = new Promise((resolve) => browser.on("close", resolve));
       try {
         const [, told] = await server.until(() => /"GET \/told\/(\S+) /.exec(server.out), "what the page tells", 40_000);

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
+import { Authority } from "./authority.ts";
 
 /** A port that is free now. */
 export async function freePort(): Promise<number> {
@@ -25,6 +26,7 @@ error_log ${at("error.log")};
 events { worker_connections 256; }
 http {
   access_log off;
+  types { text/css css; text/plain txt; }
 ${temporary}
   include ${join(folder, site)};
 }
@@ -89,14 +91,8 @@ function answers(port: number): Promise<boolean> {
   });
 }
 
-/** A certificate authority and a certificate of it for `localhost`, in files of `folder`: ca.pem, cert.pem, key.pem. */
+/** A certificate authority and a certificate of it for `localhost`, in files of `folder`. */
 export function makeCertificates(folder: string): { readonly ca: string; readonly certificate: string; readonly key: string } {
-  const at = (name: string) => join(folder, name);
-  const openssl = (...args: readonly string[]) => execFileSync("openssl", args, { stdio: ["ignore", "pipe", "pipe"] });
-  const key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  openssl("req", "-x509", ...key, "-keyout", at("ca-key.pem"), "-out", at("ca.pem"), "-days", "2", "-subj", "/CN=tsgi test");
-  openssl("req", ...key, "-keyout", at("key.pem"), "-out", at("request.pem"), "-subj", "/CN=localhost");
-  writeFileSync(at("extensions"), "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
-  openssl("x509", "-req", "-in", at("request.pem"), "-CA", at("ca.pem"), "-CAkey", at("ca-key.pem"), "-CAcreateserial", "-days", "2", "-extfile", at("extensions"), "-out", at("cert.pem"));
-  return { ca: at("ca.pem"), certificate: at("cert.pem"), key: at("key.pem") };
+  const authority = new Authority(folder);
+  return { ca: authority.ca, ...authority.issue("cert") };
 }

@@ -341,7 +341,7 @@ test("tsgi refuses hooks that could not be called, all at once", async () => {
       "Error: Cannot use tsgi.config.ts: preFork: expected a function with 2 parameters (server, worker) or none, got one with 1",
       "Error: Cannot use tsgi.config.ts: onReload: expected a function with 1 parameter (server) or none, got 5",
       "Error: Cannot use tsgi.config.ts: postRequest: expected a function with 2 to 4 parameters (worker, request, environ, response) or none, got one with 5",
-      "Error: Cannot use tsgi.config.ts: sslContext: tsgi serves plain HTTP/1.1, and leaves TLS and HTTP/2 to the proxy in front of it; have a proxy terminate TLS, such as the one that tsgi init nginx --tls writes",
+      "Error: Cannot use tsgi.config.ts: sslContext: the runtime's native server makes its TLS context itself; use certfile, keyfile, ca_certs, cert_reqs, ciphers and tls_min_version, or a proxy in front",
       "",
     ].join("\n"));
     const json = new Server({ args: ["app.ts", "-c", "x.json"], cwd: folder });

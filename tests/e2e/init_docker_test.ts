@@ -1,10 +1,13 @@
 /** `tsgi init docker` and `kubernetes`: what they write, and the image's command where only one folder can be written to. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { cpuCount } from "../../runtimes/cpus.ts";
+import { enter, makeGroup, NO_GROUP } from "./control_group.ts";
 import { childrenOf, curl, program, withFolder, withServer } from "./server.ts";
 
 const APP = 'export default (e, s) => { s("200 OK", []); return ["contained"]; };';
@@ -39,6 +42,24 @@ test("tsgi init docker: the image's command serves as PID 1 under a read-only ro
       assert.doesNotMatch(server.log, /WARNING|ERROR/);
     });
   });
+});
+
+const group = availableParallelism() > 1 ? makeGroup({ cpus: 1 }) : null;
+
+test("--workers auto starts as many as the container may use CPUs, not as many as the machine has", { skip: group === null && NO_GROUP }, async () => {
+  try {
+    await withFolder({ "app.ts": APP }, async (folder) => {
+      for (const [before, workers] of [[enter(group!), 1], [[], cpuCount()]] as const) {
+        await withServer({ command: [...before, ...program()], args: ["-w", "auto", "-b", "127.0.0.1:0", "app.ts"], cwd: folder }, async (server) => {
+          await server.port(workers);
+          assert.equal(server.workers().length, workers);
+        });
+      }
+      assert.notEqual(cpuCount(), 1);
+    });
+  } finally {
+    rmdirSync(group!);
+  }
 });
 
 test("tsgi init docker and kubernetes say what is missing or wrong", async () => {

@@ -5,10 +5,11 @@
  * As a program: node tests/e2e/load.ts 127.0.0.1:8000 --requests 100000 --clients 32 [--keep-alive] [--path /]
  */
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 
 export interface LoadOptions {
-  /** `{ port }` on 127.0.0.1, or a unix socket's `{ path }`. */
-  readonly to: { readonly port: number; readonly host?: string } | { readonly path: string };
+  /** `{ port }` on 127.0.0.1, over TLS with the `ca` of a certificate for localhost, or a unix socket's `{ path }`. */
+  readonly to: { readonly port: number; readonly host?: string; readonly ca?: string } | { readonly path: string };
   readonly clients?: number;
   /** How many to send at the most. */
   readonly requests: number;
@@ -92,7 +93,7 @@ class Connection {
   constructor({ to, keepAlive = false, target = "/", timeout = 15_000 }: LoadOptions) {
     this.#request = `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\n${keepAlive ? "" : "Connection: close\r\n"}\r\n`;
     this.#timeout = timeout;
-    this.#socket = "path" in to ? connect({ path: to.path }) : connect({ host: to.host ?? "127.0.0.1", port: to.port });
+    this.#socket = open(to);
     this.#socket.setNoDelay?.(true);
     this.#socket.setEncoding("latin1");
     this.#socket.on("data", (text: string) => {
@@ -132,6 +133,12 @@ class Connection {
     this.#over ??= reason;
     this.#settle(reason);
   }
+}
+
+function open(to: LoadOptions["to"]): Socket {
+  if ("path" in to) return connect({ path: to.path });
+  const at = { host: to.host ?? "127.0.0.1", port: to.port };
+  return to.ca === undefined ? connect(at) : connectTls({ ...at, ca: to.ca, servername: "localhost" });
 }
 
 /** A whole response with Content-Length or chunks, or null while there is more to come. */

@@ -1,10 +1,11 @@
 /** tsgi as the first process of a container: in a PID namespace of its own. */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { load } from "./load.ts";
-import { childrenOf, curl, program, type Server, withFolder, withServer } from "./server.ts";
+import { childrenOf, curl, program, Server, withFolder, withServer } from "./server.ts";
 
 const NAMESPACE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
@@ -57,6 +58,53 @@ test("tsgi is PID 1: it buries orphans, serves on for shutdown-delay after TERM,
       assert.equal(code, 0);
       assert.match(server.log, /Worker exiting \(pid: \d+\)[^]*Shutting down: Master/);
     });
+  });
+});
+
+/** How many requests cross the replacements: TSGI_TEST_REQUESTS=100000 is the whole. */
+const REQUESTS = Number(process.env.TSGI_TEST_REQUESTS ?? 6000);
+const PODS = 3;
+
+test("containers are replaced under load one after another, by a balancer that hears of it late, and no request fails", async () => {
+  const app = 'import process from "node:process"; export default (e, s) => { s("200 OK", []); return [process.env.POD]; };';
+  await withFolder({ "app.ts": app }, async (folder) => {
+    /** Where the balancer sends new connections. */
+    let to = { port: 0 };
+    let sent = 0;
+    let isOver = false;
+    const clients = (keepAlive: boolean) => load({ get to() { return to; }, clients: 8, keepAlive, requests: Infinity, more: () => ++sent <= REQUESTS || !isOver });
+    let loads: readonly ReturnType<typeof load>[] = [];
+    const pods: Server[] = [];
+    try {
+      for (let i = 0; i < PODS; i++) {
+        const args = ["-w", "2", "-b", "127.0.0.1:0", "--admin-bind", "127.0.0.1:0", "--shutdown-delay", "1", "--log-level", "debug", "app.ts"];
+        const pod = new Server({ command: [...NAMESPACE, ...program()], args, cwd: folder, env: { TSGI_CONTROL_SOCKET: join(folder, `${i}.ctl`), POD: String(i) } });
+        const old = pods.at(-1);
+        pods.push(pod);
+        const port = Number((await pod.logged(/Listening at: http:\/\/127\.0\.0\.1:(\d+) \(1\)/))[1]);
+        await pod.serving(2);
+        if (old !== undefined) {
+          await old.until(() => sent >= REQUESTS * i / PODS, "its share of the requests", 300_000);
+          process.kill(inside(old), "SIGTERM");
+          const ready = `${(await old.logged(/Admin listening at: (http:\S+)/))[1]}/readyz`;
+          while ((await fetch(ready)).status === 200) await new Promise((resolve) => setTimeout(resolve, 250));
+        }
+        to = { port };
+        if (i === 0) loads = [clients(false), clients(true)];
+        assert.equal((await old?.ended)?.code ?? 0, 0);
+      }
+      await pods.at(-1)!.until(() => sent >= REQUESTS, "the rest of the requests", 300_000);
+      isOver = true;
+      for (const { failed, failures, bodies } of await Promise.all(loads)) {
+        assert.equal(failed, 0, JSON.stringify(failures));
+        assert.deepEqual(Object.keys(bodies).sort(), Array.from(pods, (_, i) => String(i)));
+      }
+      process.kill(inside(pods.at(-1)!), "SIGTERM");
+      assert.equal((await pods.at(-1)!.ended).code, 0);
+    } finally {
+      isOver = true;
+      for (const pod of pods) await pod.stop();
+    }
   });
 });
 

@@ -5,6 +5,7 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmdirSync, s
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { enter, makeGroup, NO_GROUP } from "./control_group.ts";
 import { load } from "./load.ts";
 import { curl, hello, outlivedByNobody, program, Server, withFolder, withServer } from "./server.ts";
 
@@ -77,9 +78,9 @@ test("tsgi does not say that a worker which somebody killed was out of memory", 
   });
 });
 
-const group = newMemoryGroup();
+const group = makeGroup({ memory: 300 * 2 ** 20 });
 
-test("tsgi says that a worker ran out of memory when the kernel ended it, and replaces it", { skip: group === null && "no cgroup can be made here" }, async () => {
+test("tsgi says that a worker ran out of memory when the kernel ended it, and replaces it", { skip: group === null && NO_GROUP }, async () => {
   const leaks = `
 const kept = [];
 export default (environ, startResponse) => {
@@ -89,7 +90,7 @@ export default (environ, startResponse) => {
 };
 `;
   await withFolder({ "app.ts": leaks }, async (folder) => {
-    const start = ["sh", "-c", 'echo $$ > "$0/cgroup.procs"; exec "$@"', group!];
+    const start = enter(group!);
     const child = spawn(start[0]!, [...start.slice(1), ...program(), "-b", "unix:s.sock", "--log-file", "e.log", "app.ts"], { cwd: folder, stdio: "ignore" });
     const ended = new Promise((resolve) => child.on("exit", resolve));
     const log = () => existsSync(join(folder, "e.log")) ? readFileSync(join(folder, "e.log"), "utf8") : "";
@@ -168,21 +169,6 @@ test("tsgi answers as ever when its logs cannot be written, warns once, and show
     assert.doesNotMatch(server.log, /hunter2|secret/);
   });
 });
-
-/** A cgroup with 300 MB of memory, or null where none can be made. */
-function newMemoryGroup(): string | null {
-  try {
-    const lines = readFileSync("/proc/self/cgroup", "utf8").split("\n").map((line) => line.split(":"));
-    const own = lines.find(([, controllers]) => controllers === "memory")?.[2];
-    if (own === undefined) return null;
-    const folder = join("/sys/fs/cgroup/memory", own, `tsgi-test-${process.pid}`);
-    mkdirSync(folder);
-    writeFileSync(join(folder, "memory.limit_in_bytes"), String(300 * 2 ** 20));
-    return folder;
-  } catch {
-    return null; // Another kind of cgroup, or not ours to make.
-  }
-}
 
 function stateOf(pid: number): string | undefined {
   return /^State:\s+(\w)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];

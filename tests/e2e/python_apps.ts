@@ -107,6 +107,10 @@ def application(environ, start_response):
         while not os.path.exists(folder + "/go"):
             time.sleep(0.01)
         return text("waited")
+    if path == "/note":
+        with open(environ["QUERY_STRING"], "a") as notes:
+            notes.write("noted\\n")
+        return text("noted")
     if path == "/both":
         barrier.wait(20)
         return text("both")

@@ -94,7 +94,7 @@ export class Server {
 
   /** The port of the first TCP address, when `workers` serve. */
   async port(workers = 1): Promise<number> {
-    const found = await this.logged(/Listening at: .*?http:\/\/(?:\[[^\]]*\]|[^:,\s]*):(\d+)/);
+    const found = await this.logged(/Listening at: .*?https?:\/\/(?:\[[^\]]*\]|[^:,\s]*):(\d+)/);
     await this.serving(workers);
     return Number(found[1]);
   }

@@ -1,10 +1,11 @@
 /** The status page in a real browser, against a real server. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { type Browser, chromium, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
+import { skip, withChromium } from "./chromium.ts";
 import { load } from "./load.ts";
 import { root, type Server, withFolder, withServer } from "./server.ts";
 
@@ -15,15 +16,6 @@ const APP = `export default (environ, start) => {
   return ["hello"];
 };`;
 
-const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-
-function findChromium(): string | undefined {
-  const folders = (process.env.PATH ?? "").split(delimiter);
-  return folders.flatMap((folder) => ["chromium", "chromium-browser", "google-chrome"].map((name) => join(folder, name))).find((path) => existsSync(path));
-}
-
-const executablePath = findChromium();
-const skip = executablePath === undefined && "No chromium is installed";
 /** Where pictures of the page are put, if somebody wants to look at them. */
 const pictures = process.env.TSGI_TEST_PICTURES ?? null;
 
@@ -40,12 +32,7 @@ async function withBrowser(env: Record<string, string>, use: (scene: Scene) => P
     await withServer({ args: ["-b", "127.0.0.1:0", "-w", "2", "--admin-bind", "127.0.0.1:0", "app.mjs"], cwd: folder, env }, async (server) => {
       const port = await server.port(2);
       const admin = (await server.logged(/Admin listening at: (http:\S+)/))[1]!;
-      const browser = await chromium.launch({ executablePath: executablePath!, args: ARGS, timeout: 60_000, env: { ...process.env as Record<string, string>, HOME: folder } });
-      try {
-        await use({ server, port, admin, browser, folder });
-      } finally {
-        await browser.close();
-      }
+      await withChromium({ home: folder }, (browser) => use({ server, port, admin, browser, folder }));
     });
   });
 }

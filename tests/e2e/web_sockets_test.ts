@@ -198,8 +198,15 @@ test("a client that does not answer the closing of its WebSocket holds up no rel
 });
 
 test("a worker with an open WebSocket is in flight, and beats on", async () => {
-  await withApp(NATIVE, ["-k", "sync", "-t", "2"], async (at, server) => {
+  await withApp(NATIVE, ["-k", "sync", "-t", "2", "--admin-bind", "127.0.0.1:0"], async (at, server) => {
+    const [, admin] = await server.logged(/Admin listening at: (\S+)/);
+    const inFlight = async (count: number) => {
+      while ((await (await fetch(`${admin}/stats.json`)).json()).requests.inFlight !== count) await new Promise((resolve) => setTimeout(resolve, 20));
+    };
+    await inFlight(0);
     const client = await Client.open(`ws://${at}/`);
+    assert.equal(await client.ask("open"), "open");
+    await inFlight(1);
     const pid = await client.ask("who");
     // Longer than the timeout that a request of a sync worker has.
     for (const until = performance.now() + 4000; performance.now() < until;) {
@@ -209,6 +216,7 @@ test("a worker with an open WebSocket is in flight, and beats on", async () => {
     assert.doesNotMatch(server.log, /WORKER TIMEOUT/);
     client.socket.close();
     await client.closed;
+    await inFlight(0);
   });
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LAST_ANSWERS, QUIET, step, worker, type WorkerEffect, type WorkerEvent, type WorkerState } from "../../../core/arbiter/worker.ts";
+import { LAST_ANSWERS, MULTIPLEXED, QUIET, step, worker, type WorkerEffect, type WorkerEvent, type WorkerState } from "../../../core/arbiter/worker.ts";
 
 type Told = WorkerEvent extends infer E ? (E extends { readonly at: number } ? Omit<E, "at"> : never) : never;
 
@@ -45,6 +45,16 @@ test("step() listens when it is told to, but not any more when it leaves", () =>
 test("step() ends when its own slot cannot be had, and goes on when a neighbour's cannot", () => {
   assert.deepEqual(after(started, loaded, { type: "listen-failed", slot: 0, own: true, reason: "" }).did, ["log listen-failed", "log exiting", "exit 1"]);
   assert.equal(after(started, loaded, { type: "listen-failed", slot: 1, own: false, reason: "" }).state.phase, "serving");
+});
+
+test("step() closes with requests in flight where connections carry several at a time, and its WebSockets have had time to go", () => {
+  const multiplexing = { ...started, multiplexes: true };
+  const since = 2000;
+  for (const begun of [started, multiplexing]) {
+    assert.deepEqual(after(begun, loaded, { ...term, at: since }, { ...ticked(1), at: since + MULTIPLEXED - 1 }).did, ["report beat"]);
+    assert.deepEqual(after(begun, loaded, { ...term, at: since }, { ...ticked(1), at: since + MULTIPLEXED }).did, begun === started ? ["report beat"] : ["report beat", "close"]);
+  }
+  assert.deepEqual(after(multiplexing, loaded, { ...term, at: since }, { ...ticked(0), at: since + QUIET }).did, ["report beat", "close"]);
 });
 
 test("step() drains on TERM: close is announced, the sockets are left, the arbiter is told when they are", () => {

@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { diagnose, type Finding, type Judged, type Readings } from "../../../core/deploy/doctor.ts";
 
+const DAY = 86_400_000;
 const SETTINGS: Judged = { backlog: 2048, reusePort: false, workers: 2, workerConnections: 1000, maxRss: 0, reloadStrategy: "surge", maxSurge: 1, user: null };
 const WELL: Readings = {
   platform: "linux", settings: SETTINGS, runtime: { name: "bun", version: "1.4.5", minimum: "1.4.5" }, noAdoption: null, somaxconn: 4096,
   openFiles: { soft: 65536, hard: 65536 }, migratesRequests: false, cpus: 2, memory: 1024 * 2 ** 20, ancestors: [["systemd"]], pid: 9, init: ["/sbin/init"],
   uid: 1000, temporary: null, places: [{ what: "log", path: "/var/log/a", problem: null }],
+  certificates: [{ path: "/c.pem", from: 0, until: 100 * DAY }], now: 60 * DAY,
 };
 
 function found(patch: Partial<Readings>, settings: Partial<Judged> = {}): readonly Finding[] {
@@ -33,6 +35,11 @@ const CASES: readonly (readonly [what: string, patch: Partial<Readings>, setting
   ["a shell as PID 1", { init: ["/bin/sh", "-c", "tsgi"] }, {}, ["pid 1", "warning", /sh is the first process/, /as a list, or exec/]],
   ["root", { uid: 0 }, {}, ["user", "warning", /as root/, /--user/]],
   ["a folder that is not there", { places: [{ what: "pidfile", path: "/run/x", problem: "is not there" }] }, {}, ["pidfile", "error", /\/run\/x: is not there/, /create it/]],
+  ["a certificate that nobody renews", { now: 95.5 * DAY }, {}, ["certificate", "warning", /^\/c\.pem expires in 4 days/, /^certbot renew/]],
+  ["a certificate of today", { now: 99.5 * DAY }, {}, ["certificate", "warning", /expires in less than a day/, /./]],
+  ["an expired certificate", { now: 102.5 * DAY }, {}, ["certificate", "error", /has expired 2 days ago/, /./]],
+  ["a certificate that has just expired", { now: 100.5 * DAY }, {}, ["certificate", "error", /has expired less than a day ago/, /./]],
+  ["a certificate of tomorrow", { now: -DAY }, {}, ["certificate", "error", /not valid yet, but from 1970-01-01T/, /clock/]],
   ["an old runtime", { runtime: { name: "deno", version: "2.9.4+abc", minimum: "2.9.5" } }, {}, ["runtime", "error", /2\.9\.4\+abc is older than 2\.9\.5/, /update deno/]],
   ["a runtime that is not there", { runtime: { name: "deno", version: null, minimum: "2.9.5" } }, {}, ["runtime", "error", /not in PATH/, /install deno/]],
 ];

@@ -17,6 +17,7 @@ test("resolve() of nothing gives gunicorn's defaults", () => {
     forwardedAllowIps: ["127.0.0.1", "::1"], headerMap: "drop", rootPath: null, accessLogfile: null,
     accessLogformat: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"', errorLogfile: "-", logLevel: "info", logFormat: "text",
     name: null, requestTimeout: 0, slowRequest: 0, loopLag: 0, limitConcurrency: 0, watchdog: true, metrics: true, threads: 1, threadTimeout: 0,
+    certfile: [], keyfile: [], caCerts: null, certReqs: 0, ciphers: null, tlsMinVersion: "1.2", httpProtocols: [], redirectHttp: [],
     warmup: [], preflight: true, canary: 0, canaryErrors: 5, reloadStrategy: "surge", maxSurge: 1, maxWorkers: 0, forwarderHeaders: [],
     statsdHost: null, statsdPrefix: null, dogstatsdTags: [], statsdCompat: null, blackBox: null, blackBoxQueries: false, otlpEndpoint: null, otlpSampleRatio: null,
     requestId: false, requestIdHeader: "X-Request-ID", requestIdResponse: false, disableRedirectAccessToSyslog: false, logSyslog: false, logSyslogTo: "udp://localhost:514", logSyslogPrefix: null, logSyslogFacility: "user", logSyslogFormat: "gunicorn",

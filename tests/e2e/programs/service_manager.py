@@ -2,12 +2,16 @@
 
     service_manager.py notify ADDRESS          prints what comes to that datagram socket: a line of JSON each, with the sender's pid
     service_manager.py activate ADDRESS... -- COMMAND...   opens listening sockets as 3 and on, and becomes COMMAND
+    service_manager.py restart ADDRESS... -- COMMAND...    the same, but COMMAND is a service with Restart=always and RestartSec=1: when its
+                                                           main process ends, the rest of it is killed, and it starts again with the same sockets
 """
 import json
 import os
+import signal
 import socket
 import struct
 import sys
+import time
 
 mode, *words = sys.argv[1:]
 
@@ -38,6 +42,46 @@ for address in words[:split]:
 high = [os.dup2(one.fileno(), 100 + i, inheritable=False) for i, one in enumerate(sockets)]
 for i, fd in enumerate(high):
     os.dup2(fd, 3 + i)
-os.environ["LISTEN_FDS"] = str(len(sockets))
-os.environ["LISTEN_PID"] = str(os.getpid())
-os.execvp(words[split + 1], words[split + 1 :])
+
+
+def become():
+    if sockets:
+        os.environ["LISTEN_FDS"] = str(len(sockets))
+        os.environ["LISTEN_PID"] = str(os.getpid())
+    os.execvp(words[split + 1], words[split + 1 :])
+
+
+if mode == "activate":
+    become()
+
+main = 0
+stopping = False
+
+
+def stop(_signal, _frame):
+    global stopping
+    stopping = True
+    if main:
+        os.kill(main, signal.SIGTERM)
+
+
+for name in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(name, stop)
+while not stopping:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    main = os.fork()
+    if main == 0:
+        # What systemd knows by the control group, this knows by the session.
+        os.setsid()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+        become()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    os.waitpid(main, 0)
+    try:
+        os.killpg(main, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    main = 0
+    for _ in range(10):
+        if not stopping:
+            time.sleep(0.1)
