@@ -70,13 +70,13 @@ export function readTls(settings: Settings): ReadTls {
 
 /** The certificates of one server, by the settings they were read with. */
 export class Certificates {
-  readonly #read = new WeakMap<Settings, { readonly tls: Tls | null; readonly state: string }>();
+  readonly #read = new WeakMap<Settings, { readonly tls: Tls | null; readonly leaves: readonly Leaf[]; readonly state: string }>();
 
   /** Reads those of `settings`, and says what is wrong with them. */
   objections(settings: Settings): readonly Objection[] {
     const state = stateOf(settings);
-    const { tls, objections } = readTls(settings);
-    this.#read.set(settings, { tls, state });
+    const { tls, objections, leaves } = readTls(settings);
+    this.#read.set(settings, { tls, leaves, state });
     return objections;
   }
 
@@ -87,6 +87,12 @@ export class Certificates {
 
   of(settings: Settings): Tls | null {
     return this.#read.get(settings)?.tls ?? null;
+  }
+
+  /** What clients will have against them. */
+  warnings(settings: Settings, now: number): string[] {
+    const expired = this.#read.get(settings)?.leaves.filter(({ until }) => until < now) ?? [];
+    return expired.map(({ path, until }) => `The certificate in ${path} expired on ${new Date(until).toISOString()}: clients refuse it, so renew it`);
   }
 
   /**
@@ -115,8 +121,12 @@ export class Certificates {
 function stateOf({ certfile, keyfile, caCerts, chdir }: Settings): string {
   const paths = [...certfile, ...keyfile, ...(caCerts === null ? [] : [caCerts])];
   return paths.map((path) => {
-    const stat = statSync(resolve(chdir, path), { throwIfNoEntry: false });
-    return stat === undefined ? `${path} -` : `${path} ${stat.mtimeMs} ${stat.size} ${stat.ino}`;
+    try {
+      const { mtimeMs, size, ino } = statSync(resolve(chdir, path));
+      return `${path} ${mtimeMs} ${size} ${ino}`;
+    } catch (error) {
+      return `${path} ${(error as { readonly code?: string }).code}`; // Whoever reads it says what is wrong.
+    }
   }).join("\n");
 }
 

@@ -48,7 +48,7 @@ function inWorker(settings: Wanted): number {
 }
 
 /** The limit in force; null where the system does not tell, or there is none. */
-function openFilesLimit(): number | null {
+export function openFilesLimit(): number | null {
   try {
     const [, limit = ""] = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
     return limit === "" ? null : Number(limit);

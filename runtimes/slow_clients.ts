@@ -17,9 +17,10 @@ import type { SlowClients } from "./runtime.ts";
 const PERIOD = 1000;
 /** Looking takes about 6 µs per connection: with very many, we look less often, for at most one part in so many of the time. */
 const SHARE = 50;
-/** Our own loop stood still: what came meanwhile has not been read, and for that no client is to blame. */
+/** So late a loop may be that has nothing to catch up with. Else what came meanwhile has not been read, and for that no client is to blame. */
+const ON_TIME = 100;
+/** So late, it is given a few turns first, in which it reads. */
 const LATE = 500;
-/** A few turns of the loop, in which that is read. */
 const TURNS = 50;
 /** Bytes; no native server takes a larger head. */
 const LARGEST_HEAD = 2 ** 16;
@@ -70,6 +71,8 @@ class Watch {
   readonly #epoll: number;
   #heads = new Map<number, Head>();
   #timer: ReturnType<typeof setTimeout>;
+  /** How long the loop was held up, in milliseconds, since it was last on time. */
+  #behind = 0;
 
   constructor(c: Libc, epoll: number) {
     this.#libc = c;
@@ -81,14 +84,15 @@ class Watch {
     clearTimeout(this.#timer);
   }
 
-  #schedule(wait: number): ReturnType<typeof setTimeout> {
+  #schedule(wait: number, isSecondLook = false): ReturnType<typeof setTimeout> {
     const due = performance.now() + wait;
     const timer = setTimeout(() => {
       const from = performance.now();
       const lateness = from - due;
-      if (lateness > LATE) {
-        for (const head of this.#heads.values()) head.since += lateness;
-        this.#timer = this.#schedule(TURNS);
+      this.#behind = lateness > ON_TIME ? this.#behind + lateness : 0;
+      if (lateness > ON_TIME) for (const head of this.#heads.values()) head.since += lateness;
+      if (lateness > LATE && !isSecondLook) {
+        this.#timer = this.#schedule(TURNS, true);
         return;
       }
       this.#look(from);
@@ -107,7 +111,7 @@ class Watch {
       const { fd, server, traffic } = connection;
       if (traffic.isUnderWay || this.#isBusy(connection)) continue;
       if (traffic.isAnswered) {
-        if (server.keepAlive > 0 && traffic.silence >= server.keepAlive * 1000) this.#libc.shutdown(fd);
+        if (server.keepAlive > 0 && traffic.silence >= server.keepAlive * 1000 + this.#behind) this.#libc.shutdown(fd);
         continue;
       }
       const head = this.#headOf(connection, now);

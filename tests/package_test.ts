@@ -54,3 +54,38 @@ test("the package needs nothing but a runtime", () => {
   const optional = Object.entries(peerDependenciesMeta as Record<string, { optional: boolean }>).filter(([, meta]) => meta.optional).map(([name]) => name);
   assert.deepEqual(Object.keys(peerDependencies as Json), optional);
 });
+
+interface Locked {
+  readonly version?: string;
+  readonly integrity?: string;
+  readonly resolved?: string;
+  readonly link?: boolean;
+  readonly dev?: boolean;
+  readonly devOptional?: boolean;
+}
+
+const lock = json("package-lock.json") as { readonly lockfileVersion: number; readonly packages: Readonly<Record<string, Locked>> };
+const packages = Object.entries(lock.packages).filter(([path]) => path !== "");
+
+test("package-lock.json asks for what package.json does, in exact versions", () => {
+  const file = json("package.json");
+  const root = lock.packages[""] as Json;
+  for (const kind of ["dependencies", "devDependencies", "optionalDependencies", "peerDependencies", "engines", "bin"]) assert.deepEqual(root[kind], file[kind], kind);
+  for (const [name, version] of Object.entries(file.devDependencies as Record<string, string>)) {
+    assert.match(version, /^\d+\.\d+\.\d+$/, `${name} is not pinned: ${version}`);
+    assert.equal(lock.packages[`node_modules/${name}`]?.version, version, name);
+  }
+});
+
+test("everything in package-lock.json is a release of the public registry with its hash, and is there for development only", () => {
+  assert.equal(lock.lockfileVersion, 3);
+  assert.ok(packages.length > 100, `${packages.length} packages`);
+  for (const [path, { version, integrity, resolved, link, dev, devOptional }] of packages) {
+    assert.match(path, /^node_modules\//, path);
+    assert.match(version ?? "none", /^\d+\.\d+\.\d+/, path);
+    // An alternate source (a URL, a repository, a folder) would stand here; without it npm takes the registry it is set to, and the hash decides.
+    assert.deepEqual([resolved, link], [undefined, undefined], path);
+    assert.match(integrity ?? "none", /^sha512-[A-Za-z0-9+/]{86}==$/, path);
+    assert.ok(dev === true || devOptional === true, `${path} would be installed with tsgi`);
+  }
+});

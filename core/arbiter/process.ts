@@ -141,7 +141,7 @@ export interface WorkerSystem {
   memory(): number;
   /** The same, and of the heap. */
   memoryStats(): MemoryStats;
-  /** Whether one more file or connection could be opened. */
+  /** Whether more connections could be taken, and some files opened. */
   hasDescriptors(): boolean;
   /** Reads config files, for hooks; loaded when it is asked for. */
   configReader(): Promise<ConfigReader>;

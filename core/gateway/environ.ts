@@ -137,7 +137,6 @@ function eagerEnviron(scope: Scope): Environ {
 /** Makes every key that is not there yet. */
 function fill(target: Record<string, unknown>, scope: Scope, isFresh: boolean): void {
   const { deployer } = scope.settings;
-  for (const key in deployer) if (isFresh || !Object.hasOwn(target, key)) target[key] = deployer[key];
   for (const [key, make] of plainMakers()) {
     if (!isFresh && Object.hasOwn(target, key)) continue;
     const value = make(scope);
@@ -150,6 +149,8 @@ function fill(target: Record<string, unknown>, scope: Scope, isFresh: boolean): 
   eachHeader(scope, (key, value) => {
     if (isFresh || !Object.hasOwn(target, key)) target[key] = value;
   });
+  // Last, because what comes from the request wins (SPEC E-5).
+  for (const key in deployer) if (!Object.hasOwn(target, key)) target[key] = deployer[key];
 }
 
 class Given {
@@ -188,15 +189,15 @@ const LAZY_SIGNAL: PropertyDescriptor = {
     return signal;
   },
   set(this: object, value: unknown): void {
-    settleSignal(this, value);
+    if (!settleSignal(this, value)) throw new TypeError("Cannot set tsgi.signal: environ is frozen");
   },
   enumerable: true,
   configurable: true,
 };
 
 /** Reflect's way says no where Object's would throw: in a frozen environ it stays an accessor. */
-function settleSignal(target: object, value: unknown): void {
-  Reflect.defineProperty(target, "tsgi.signal", { value, writable: true, enumerable: true, configurable: true });
+function settleSignal(target: object, value: unknown): boolean {
+  return Reflect.defineProperty(target, "tsgi.signal", { value, writable: true, enumerable: true, configurable: true });
 }
 
 /** Notes how often environs are enumerated. */
@@ -265,7 +266,8 @@ class LazyEnviron implements ProxyHandler<Record<string, unknown>> {
 
   set(target: Record<string, unknown>, key: string | symbol, value: unknown, receiver: unknown): boolean {
     if (receiver === this.proxy) this.#noteChange(key);
-    if (this.#isOdd || receiver !== this.proxy) {
+    // `__proto__` gives a prototype, which may have keys that are still to be made.
+    if (this.#isOdd || receiver !== this.proxy || key === "__proto__") {
       this.#make(key);
       return Reflect.set(target, key, value, receiver);
     }
@@ -290,6 +292,8 @@ class LazyEnviron implements ProxyHandler<Record<string, unknown>> {
 
   defineProperty(target: Record<string, unknown>, key: string | symbol, descriptor: PropertyDescriptor): boolean {
     this.#make(key);
+    // A getter that is defined over an accessor would get its setter.
+    if (key === "tsgi.signal") this.#makeSignal();
     this.#noteChange(key);
     this.#isOdd = true;
     return Reflect.defineProperty(target, key, descriptor);
@@ -304,6 +308,8 @@ class LazyEnviron implements ProxyHandler<Record<string, unknown>> {
 
   preventExtensions(target: Record<string, unknown>): boolean {
     this.#fill();
+    // In what is about to be frozen, an accessor would still answer to a write.
+    this.#makeSignal();
     this.#isOdd = true;
     return Reflect.preventExtensions(target);
   }
@@ -335,6 +341,12 @@ class LazyEnviron implements ProxyHandler<Record<string, unknown>> {
     new Owned(this.proxy, this.scope);
     fill(this.#target, this.scope, false);
     this.#isFilled = true;
+  }
+
+  /** A value from now on, if it is still to be made. */
+  #makeSignal(): void {
+    const target = this.#target;
+    if (Reflect.getOwnPropertyDescriptor(target, "tsgi.signal")?.get === LAZY_SIGNAL.get) void target["tsgi.signal"];
   }
 
   #noteChange(key: string | symbol): void {

@@ -80,8 +80,10 @@ function readSeconds(row: SecondsRow, written: unknown): Read {
   const match = typeof written === "string" ? /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/.exec(written.trim()) : null;
   // Division keeps 500ms at 0.5: multiplying by 0.001 would make 0.7000000000000001 of 700ms.
   const seconds = match === null ? written : match[2] === "ms" ? Number(match[1]) / 1000 : Number(match[1]) * UNITS[match[2] ?? "s"]!;
-  if (typeof seconds === "number" && seconds >= row.min && seconds <= LONGEST_SECONDS) return yes(seconds);
-  return no(`seconds from ${row.min} to ${LONGEST_SECONDS}, or a duration such as 500ms or 10m`);
+  // A timer of less than that is none, and 0 would mean something else.
+  const isTooShort = typeof seconds === "number" && seconds > 0 && seconds < 0.001;
+  if (typeof seconds === "number" && seconds >= row.min && seconds <= LONGEST_SECONDS && !isTooShort) return yes(seconds);
+  return isTooShort ? { ...no("0 or at least a millisecond"), got: showWritten(written) } : no(`seconds from ${row.min} to ${LONGEST_SECONDS}, or a duration such as 500ms or 10m`);
 }
 
 /** Text as in gunicorn: a leading 0 makes it octal, 0x hexadecimal. */

@@ -200,6 +200,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     notes: [
       runtime.debugsOnUsr1 && logFiles(settings).length > 0 ? NO_USR1 : null,
       openFilesNote({ settings }),
+      ...certificates.warnings(settings, Date.now()),
       options.activated !== undefined && loaded.sources.bind !== "default" ? `LISTEN_FDS: the sockets that the service manager opened are served, and ${loaded.sources.bind} is not` : null,
     ].filter((note) => note !== null),
   });

@@ -1,9 +1,8 @@
 /** The wall clock jumps, as after a suspended machine or a wrong NTP: only the time in the logs may follow. */
 import assert from "node:assert/strict";
-import { existsSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { clockVariables, noFaketime as skip, setClock } from "./faketime.ts";
 import { load } from "./load.ts";
 import { type Server, withFolder, withServer } from "./server.ts";
 
@@ -18,16 +17,11 @@ export default async (environ, startResponse) => {
 };
 `;
 
-/** Debian's package faketime; for the processes that load it, the wall clock is what a file says. */
-const FAKETIME = ["x86_64", "aarch64"].map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketime.so.1`).find((path) => existsSync(path));
-const skip = FAKETIME === undefined && "libfaketime is not installed: apt-get install libfaketime";
-
 /** A server whose wall clock `jump` moves by so many days. */
 async function withClock(args: readonly string[], use: (server: Server, port: number, jump: (days: number) => void) => Promise<void>): Promise<void> {
   await withFolder({ "app.ts": APP, clock: "+0d" }, async (folder) => {
-    const jump = (days: number) => writeFileSync(join(folder, "clock"), `${days < 0 ? "" : "+"}${days}d`);
-    const env = { LD_PRELOAD: FAKETIME!, FAKETIME_TIMESTAMP_FILE: join(folder, "clock"), FAKETIME_NO_CACHE: "1", DONT_FAKE_MONOTONIC: "1" };
-    await withServer({ args: ["--log-level", "debug", "-b", "127.0.0.1:0", ...args, "app.ts"], cwd: folder, env }, async (server) => {
+    const jump = (days: number) => setClock(folder, days);
+    await withServer({ args: ["--log-level", "debug", "-b", "127.0.0.1:0", ...args, "app.ts"], cwd: folder, env: clockVariables(folder) }, async (server) => {
       await server.serving(2);
       await use(server, await server.port(2), jump);
     });

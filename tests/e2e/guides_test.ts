@@ -32,6 +32,7 @@ const pages: readonly Page[] = readdirSync(join(root, "docs")).filter((name) => 
 /** What a page takes for granted. */
 const GIVEN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "deployment.md": { "app.ts": "export default () => [];", "package.json": '{"dependencies":{"tsgi":"*"}}', "public/a.txt": "a" },
+  "tls.md": { "app.ts": 'export default (environ, startResponse) => { startResponse("200 OK", []); return [environ["tsgi.url_scheme"]]; };' },
   "from_wsgi.md": { "shop.py": `${FLASK}\ndef create_app(kind):\n    return app\n`, "src/other.py": "" },
 };
 

@@ -15,11 +15,14 @@ export interface LoadOptions {
   readonly requests: number;
   /** A connection for many requests, or (default) for one. */
   readonly keepAlive?: boolean;
-  readonly target?: string;
+  /** What to ask for; a function gives each request its own. */
+  readonly target?: string | (() => string);
   /** Asked before each request: false ends the load early. */
   readonly more?: () => boolean;
   /** Milliseconds an answer may take. */
   readonly timeout?: number;
+  /** Gets how long each answer took, in milliseconds. */
+  readonly durations?: number[];
 }
 
 export interface LoadReport {
@@ -67,6 +70,7 @@ async function client(options: LoadOptions, report: LoadReport): Promise<void> {
       continue;
     }
     report.answered++;
+    options.durations?.push(performance.now() - begun);
     report.bodies[answer.body] = (report.bodies[answer.body] ?? 0) + 1;
     if (!options.keepAlive || answer.close) {
       connection.end();
@@ -84,14 +88,14 @@ interface Answer {
 
 class Connection {
   readonly #socket: Socket;
-  readonly #request: string;
+  readonly #request: () => string;
   readonly #timeout: number;
   #buffer = "";
   #asked: ((answer: Answer | string) => void) | null = null;
   #over: string | null = null;
 
   constructor({ to, keepAlive = false, target = "/", timeout = 15_000 }: LoadOptions) {
-    this.#request = `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\n${keepAlive ? "" : "Connection: close\r\n"}\r\n`;
+    this.#request = () => `GET ${typeof target === "string" ? target : target()} HTTP/1.1\r\nHost: 127.0.0.1\r\n${keepAlive ? "" : "Connection: close\r\n"}\r\n`;
     this.#timeout = timeout;
     this.#socket = open(to);
     this.#socket.setNoDelay?.(true);
@@ -115,7 +119,7 @@ class Connection {
         resolve(answer);
       };
       this.#buffer = "";
-      this.#socket.write(this.#request);
+      this.#socket.write(this.#request());
     });
   }
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { test } from "node:test";
+import { load } from "./load.ts";
 import { childrenOf, curl, hello, program, runtime, Server, withServer } from "./server.ts";
 
 /** tsgi where each process may have `most` files open. */
@@ -58,6 +59,25 @@ test("a flood beyond 256 open files ends no server, costs little CPU, and is ove
     console.log(`${runtime}: answered ${Math.round(wait)} ms after the flood`);
     assert.ok(wait < 5000, `answered ${wait} ms after the flood`);
     await server.until(() => server.workers().length === 2, "two workers");
+  });
+});
+
+test("connections that become more little by little are not accepted up to the last descriptor: Deno's server would end, and cut them all", async () => {
+  await withServer({ command: limited(192), args: ["--log-level", "debug", "--keep-alive", "60", "-b", "127.0.0.1:0", hello] }, async (server) => {
+    const port = await server.port();
+    const [worker = 0] = server.workers();
+    const crowd = await Promise.all(Array.from({ length: 90 }, () => connected(port)));
+    const full = /Out of file descriptors \(pid: \d+\), but for a few/;
+    for (let i = 0; i < 60 && !full.test(server.log); i++) {
+      crowd.push(...await Promise.all([connected(port), connected(port)]));
+      await new Promise((resolve) => setTimeout(resolve, 150));
+    }
+    await server.logged(full);
+    const late = load({ to: { port }, clients: 4, requests: 20 });
+    await Promise.all(crowd.map(ended));
+    assert.equal((await late).failed, 0);
+    assert.doesNotMatch(server.log, /native server ended|Too many open files/);
+    assert.deepEqual(server.workers(), [worker]);
   });
 });
 

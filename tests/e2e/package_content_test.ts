@@ -7,7 +7,7 @@ import { command, pack } from "./packed.ts";
 import { root } from "./server.ts";
 
 /** Bytes: what there is, and room for a page or two. */
-const MOST_UNPACKED = 900_000;
+const MOST_UNPACKED = 950_000;
 const MOST_PACKED = 360_000;
 const MOST_AT_THE_EDGE = 65_000;
 

@@ -1,12 +1,13 @@
 /** What happens to processes: killed, stopped, out of memory, ended by their own application, crashing again and again. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { enter, makeGroup, NO_GROUP } from "./control_group.ts";
 import { load } from "./load.ts";
+import { newMemoryGroup } from "./memory_group.ts";
 import { curl, hello, outlivedByNobody, program, Server, withFolder, withServer } from "./server.ts";
 
 const ORDERS = `

@@ -1,7 +1,7 @@
 /** TLS in the server, with certificates of an authority of our own: every class of workers, reloads, renewals, and what is refused. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { hold } from "../../runtimes/sockets.ts";
 import { Authority } from "./authority.ts";
 import { load } from "./load.ts";
-import { curl, runtime, Server, withFolder, withServer } from "./server.ts";
+import { curl, program, runtime, Server, withFolder, withServer } from "./server.ts";
 
 const APP = `
 export default (environ, startResponse) => {
@@ -165,6 +165,21 @@ test("a renewed certificate is served without a signal and without a failed requ
       await server.logged(/Reloaded: generation 3 serves/);
       assert.equal(subject(port, "localhost"), "mended");
     });
+  });
+});
+
+test("an expired certificate is served with a warning, and tsgi doctor calls it an error", async () => {
+  await withPair(async ({ folder, authority, args }) => {
+    authority.issue("server", "DNS:localhost", -1);
+    await withServer({ args: [...args, "app.ts"], cwd: folder }, async (server) => {
+      const port = await server.port();
+      assert.match(server.log, /\[WARNING\] The certificate in .*server\.pem expired on \d{4}-.*: clients refuse it/);
+      assert.equal(JSON.parse(curl("-k", `https://localhost:${port}/`)).scheme, "https");
+    });
+    const [command = "", ...before] = program();
+    const { status, stdout } = spawnSync(command, [...before, "doctor", ...args, "app.ts"], { cwd: folder, encoding: "utf8" });
+    assert.equal(status, 1);
+    assert.match(stdout, /error +certificate +.*server\.pem has expired/);
   });
 });
 

@@ -17,7 +17,8 @@ export function bear(turn: Turn, id: number, pid: number): void {
   if (!worker) return;
   change(turn, id, { pid, heard: turn.at });
   if (worker.phase === "spawning") return change(turn, id, { phase: "booting", since: turn.at });
-  // The order to go came before there was anybody to hear it.
+  // The order to go came before there was anybody to hear it, and so may have the end of all patience.
+  if (worker.phase === "murdered") return kill(turn, { ...worker, pid }, "KILL");
   kill(turn, { ...worker, pid }, turn.arbiter.halt && !turn.arbiter.halt.quick ? "TERM" : "QUIT");
 }
 

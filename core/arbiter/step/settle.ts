@@ -21,12 +21,14 @@ export function settle(turn: Turn): void {
   if (turn.arbiter.covers) coverSlots(turn);
 }
 
-/** A worker whose slot is no longer wanted goes; its slot stays open and is covered. */
+/** A worker whose slot is no longer wanted goes; its slot stays open and is covered. If nobody else serves yet, it serves until somebody does. */
 function shrink(turn: Turn): void {
   // While a reload is under way the old generation stays whole: it may have to go on.
   if (turn.arbiter.reload?.phase === "booting") return;
-  for (const worker of turn.arbiter.workers) {
-    if (isAlive(worker) && worker.slot >= turn.arbiter.target) retire(turn, worker, "retired");
+  const { target, workers } = turn.arbiter;
+  const isServed = target === 0 || workers.some((w) => w.slot < target && w.phase === "serving");
+  for (const worker of workers) {
+    if (isAlive(worker) && worker.slot >= target && (isServed || worker.phase !== "serving")) retire(turn, worker, "retired");
   }
 }
 
@@ -91,6 +93,8 @@ function admit(turn: Turn): void {
   const fresh = turn.arbiter.workers.filter((w) => w.generation === reload.generation && isAlive(w));
   const isRolling = reload.limits.maxSurge !== undefined;
   const isFirst = reload.canary !== undefined;
+  // Successors of old workers: who waits for them would take the room of the new ones for ever.
+  for (const worker of turn.arbiter.workers) if (worker.phase === "ready" && worker.generation < reload.generation) listen(turn, worker, worker.slot);
   if (!isRolling && !isFirst && fresh.some((w) => w.phase === "spawning" || w.phase === "booting")) return;
   for (const worker of fresh) if (worker.phase === "ready") listen(turn, worker, worker.slot);
   if (isFirst) return;
