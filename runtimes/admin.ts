@@ -30,6 +30,7 @@ const NUMBER = -1;
 const BACKLOG = 128;
 /** Seconds that a connection may be idle: longer than scrapers and probes usually wait. */
 const KEEP_ALIVE = 75;
+const HEAD = 10;
 const SHORTEST_TOKEN = 16;
 const PERIOD = 250;
 
@@ -226,6 +227,7 @@ function own(inheritance: Inheritance): Inheritance {
 function servingOf(options: AdminOptions, isLeft: () => boolean): AdoptOptions {
   return {
     keepAlive: KEEP_ALIVE,
+    headTimeout: HEAD,
     onError: () => new Response("Internal Server Error\n", { status: 500 }),
     handler: async (request) => {
       const response = await answerAdmin(request, options);

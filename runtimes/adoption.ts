@@ -15,9 +15,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Address, Served } from "../core/arbiter/listener.ts";
 import type { Millis, ServeOptions } from "../core/arbiter/process.ts";
-import { closeIdle } from "./idle.ts";
 import { FAMILY, libc, type Libc, OPTION, type Registration, requireLibc } from "./libc.ts";
 import type { NativeServeOptions, NativeServer, Runtime } from "./runtime.ts";
+import { closeSlow } from "./slow_clients.ts";
 import type { SocketAddress } from "./socket_address.ts";
 
 export interface AdoptOptions extends ServeOptions {
@@ -44,7 +44,7 @@ export async function adopt(runtime: Runtime, inherited: number, options: AdoptO
     const registration = registrationOf(descriptor);
     c.replace(inherited, descriptor); // The throw-away socket is closed by this, and leaves its epoll by itself.
     c.watch(descriptor, registration);
-    return served(c, server, { descriptor, registration, address, keepAlive: options.keepAlive });
+    return served(c, server, { descriptor, registration, address });
   } catch (error) {
     await server.stop(true);
     throw error;
@@ -72,7 +72,7 @@ export async function bindReusePort(runtime: Runtime, address: Address, options:
   const bound = descriptor === undefined ? null : c.nameOf(descriptor);
   if (descriptor === undefined || bound === null) return served(null, server, null);
   c.listen(descriptor, backlog); // Once more: Bun has no option for it.
-  return served(c, server, { descriptor, registration: registrationOf(descriptor), address: bound, keepAlive: options.keepAlive });
+  return served(c, server, { descriptor, registration: registrationOf(descriptor), address: bound });
 }
 
 /** Adopts a private socket and asks it something. Rejects with the reason why inherited sockets cannot be served here. */
@@ -99,7 +99,6 @@ interface Adopted {
   readonly descriptor: number;
   readonly registration: Registration;
   readonly address: SocketAddress;
-  readonly keepAlive: number;
 }
 
 /** The epoll of this thread's loop, known once it has served something: it watches all connections of the thread. */
@@ -116,12 +115,13 @@ function served(c: Libc | null, server: NativeServer, adopted: Adopted | null): 
   // "gone": the descriptor's number may mean something else by now, so it is not touched again.
   let phase: "accepting" | "paused" | "left" | "gone" = "accepting";
   let closing: Promise<void> | undefined;
-  const idle = c && adopted && server.busy && adopted.keepAlive > 0 ? closeIdle(c, { ...adopted, busy: server.busy }) : undefined;
+  const port = portOf(adopted?.address ?? null);
+  const watch = c && adopted && server.slow && port !== undefined ? closeSlow(c, adopted.registration.epoll, { ...server.slow, port, descriptor: adopted.descriptor }) : undefined;
   const over = server.finished.then((error) => {
     const wasClosed = closing !== undefined;
     phase = "gone";
     stand?.close();
-    idle?.stop();
+    watch?.stop();
     return wasClosed ? undefined : (error ?? new Error("The native server ended"));
   });
 
@@ -152,7 +152,7 @@ function served(c: Libc | null, server: NativeServer, adopted: Adopted | null): 
       closing ??= stop(server, deadline).finally(() => {
         phase = "gone";
         stand?.close();
-        idle?.stop();
+        watch?.stop();
       });
       return closing;
     },

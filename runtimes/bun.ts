@@ -5,7 +5,7 @@ import process from "node:process";
 import { checkHeaders } from "../core/arbiter/fetch_answer.ts";
 import type { Tls } from "../core/arbiter/tls.ts";
 import { followed, followUpgrades, isUpgraded } from "./bun_web_sockets.ts";
-import type { CFunction, CType, Ffi, NativeServeOptions, NativeServer, Runtime } from "./runtime.ts";
+import type { Busy, CFunction, CType, Ffi, NativeServeOptions, NativeServer, Runtime } from "./runtime.ts";
 
 // Not a declaration: in one file for both runtimes (`tsgi build --format mjs`), Deno would look for the module.
 const { dlopen, FFIType, ptr, toArrayBuffer } = await import("bun:ffi");
@@ -60,18 +60,21 @@ function ffi(): Ffi {
 }
 
 function serve(options: NativeServeOptions): NativeServer {
-  const { at, onError, webSockets, tls } = options;
+  const { at, onError, webSockets, tls, headTimeout = 0 } = options;
   const isFollowed = webSockets !== undefined && webSockets.handlers !== null;
-  const handler = isFollowed ? unanswered(options.handler) : options.handler;
+  const answering = isFollowed ? unanswered(options.handler) : options.handler;
   // Where nobody can say when a stream ends, connections are rather kept too long than answers cut short.
   const keepAlive = options.keepAlive > 0 && options.whenEnding === undefined ? MOST_IDLE : options.keepAlive;
   const { promise: finished, resolve } = Promise.withResolvers<unknown>();
+  const handler = keepAlive === 0 ? answering : unhurried({ ...options, handler: answering, keepAlive });
+  const isImpatient = headTimeout > 0 && headTimeout < HEAD && !("path" in at);
+  const heard = new Set<number>();
   const server = Bun.serve({
     ...("path" in at ? { unix: at.path } : { hostname: at.host, port: at.port, reusePort: at.reusePort ?? false }),
     development: false,
     idleTimeout: idleTime(keepAlive),
     ...(options.mostBody === undefined ? {} : { maxRequestBodySize: Math.max(MOST_BODY, options.mostBody) }),
-    fetch: keepAlive === 0 ? handler : unhurried({ ...options, handler, keepAlive }),
+    fetch: isImpatient ? hearing(handler, heard) : handler,
     ...(tls === undefined ? {} : { tls: tlsOptions(tls), http2: tls.http2 }),
     ...(isFollowed ? { websocket: followed(webSockets) } : {}),
     error: onError,
@@ -79,6 +82,7 @@ function serve(options: NativeServeOptions): NativeServer {
   if (isFollowed) followUpgrades(server);
   return {
     ...(server.port === undefined ? {} : { port: server.port }),
+    ...(isImpatient ? { slow: { keepAlive: 0, headTimeout, busy: busyOnce(heard) } } : {}),
     stop: async (hard) => {
       await server.stop(hard);
       resolve(undefined);
@@ -114,6 +118,31 @@ function unanswered(handler: NativeServeOptions["handler"]): NativeServeOptions[
 
 /** What Bun takes without being told. */
 const MOST_BODY = 128 * 2 ** 20;
+
+/** Seconds that Bun gives to the head of each request, at least; nothing sets it. */
+const HEAD = 10;
+
+/**
+ * A client gets less than that for its first request alone: who has asked once counts as busy for good, since nobody tells when a request is
+ * over. Then Bun's own limit holds.
+ */
+function hearing(handler: NativeServeOptions["handler"], heard: Set<number>): NativeServeOptions["handler"] {
+  return (request, platform) => {
+    const peer = (platform as Bun.Server<undefined>).requestIP(request);
+    if (peer !== null) heard.add(peer.port);
+    return handler(request, platform);
+  };
+}
+
+function busyOnce(heard: Set<number>): Busy {
+  return {
+    has: (port) => heard.has(port),
+    isUpgraded: () => false,
+    see: (open) => {
+      for (const port of heard) if (!open.has(port)) heard.delete(port);
+    },
+  };
+}
 
 /** The longest idle time that Bun knows, in seconds. */
 const MOST_IDLE = 255;

@@ -56,7 +56,7 @@ function definition({ parameters, result }: CSignature): Deno.ForeignFunction {
   return { parameters: parameters.map(native), result: native(result) };
 }
 
-function serve({ at, handler, onError, webSockets, tls }: NativeServeOptions): NativeServer {
+function serve({ at, handler, onError, keepAlive, headTimeout = 0, webSockets, tls }: NativeServeOptions): NativeServer {
   const stopper = new AbortController();
   const isUnix = "path" in at;
   const { tracked, busy, quiet } = track(handler, webSockets);
@@ -72,7 +72,7 @@ function serve({ at, handler, onError, webSockets, tls }: NativeServeOptions): N
   );
   let isShuttingDown = false;
   return {
-    ...(isUnix ? {} : { port: server.addr.port, busy }),
+    ...(isUnix ? {} : { port: server.addr.port, slow: { busy, keepAlive, headTimeout } }),
     stop: async (hard) => {
       // Once shutdown() was called, aborting would throw BadResource out of an event listener, which ends the process. By then only
       // answers that are already given are under way.
@@ -95,8 +95,8 @@ interface Tracked {
 }
 
 /**
- * Deno closes no idle connection (denoland/deno#3515), so somebody else does, and must know which ones have a request in flight. A whole
- * response given at once is over before anybody can ask; everything else is counted until Deno says that it was sent.
+ * Deno closes no idle connection and waits for a head for ever (denoland/deno#3515), so somebody else does, and must know which ones have a
+ * request in flight. A whole response given at once is over before anybody can ask; everything else is counted until Deno says that it was sent.
  *
  * Clients are told apart by their port alone, which is quick. If two share one, a quiet connection lives a little longer.
  */
@@ -127,7 +127,8 @@ function track(handler: NativeServeOptions["handler"], webSockets: NativeServeOp
       });
     },
     busy: {
-      has: (port) => inFlight.has(port) || upgraded.has(port),
+      has: (port) => inFlight.has(port),
+      isUpgraded: (port) => upgraded.has(port),
       see: (open) => {
         if (sawUpgrade) for (const port of open) upgraded.add(port);
         sawUpgrade = false;

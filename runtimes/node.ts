@@ -80,8 +80,8 @@ export const boundAs: Map<string, string> = new Map();
 const BACKLOG = 2048;
 /** For a request without Host, which only HTTP/1.0 may send. */
 const NO_HOST = "localhost";
-/** How long a client may take to send the head of a request. */
-const HEAD: Millis = 10_000;
+/** How long a client may take for the TLS handshake. */
+const HANDSHAKE: Millis = 10_000;
 /** How often a server that is to end looks whether its connections have become idle. */
 const LOOK: Millis = 20;
 
@@ -92,7 +92,7 @@ function tcp({ host, port, reusePort = false, backlog = BACKLOG }: { readonly ho
 }
 
 async function listen(where: Where, options: ServeOptions): Promise<Server> {
-  const limits = { headersTimeout: HEAD, requestTimeout: 0, connectionsCheckingInterval: 1000, keepAliveTimeout: options.keepAlive * 1000 };
+  const limits = { headersTimeout: (options.headTimeout ?? 0) * 1000, requestTimeout: 0, connectionsCheckingInterval: 1000, keepAliveTimeout: options.keepAlive * 1000 };
   const { tls } = options;
   const server = tls === undefined ? createServer(limits, receiver(options)) : (await import("node:https")).createServer({ ...limits, ...(await tlsOptions(tls)) }, receiver(options));
   try {
@@ -120,7 +120,7 @@ async function tlsOptions({ pairs, ca, ciphers, minVersion }: Tls): Promise<Http
   return {
     ...common,
     ...client,
-    handshakeTimeout: HEAD,
+    handshakeTimeout: HANDSHAKE,
     cert: first!.cert,
     key: first!.key,
     // Without a context, it is the first.
@@ -160,8 +160,12 @@ function requestOf(incoming: IncomingMessage, outgoing: ServerResponse, isLight:
   }
 }
 
-/** Whether nobody in front can have seen the end of this request elsewhere: there are no chunks in HTTP/1.0, and no other coding is understood. */
+/**
+ * Whether nobody in front can have seen the end of this request elsewhere: there are no chunks in HTTP/1.0, and no other coding is understood.
+ * Node takes HTTP/0.9 and HTTP/2.0 for HTTP/1.
+ */
 function isFramed(incoming: IncomingMessage): boolean {
+  if (incoming.httpVersion !== "1.1" && incoming.httpVersion !== "1.0") return false;
   if (incoming.httpVersion !== "1.0" && (incoming.method === "GET" || incoming.method === "HEAD")) return true;
   const coding = incoming.headers["transfer-encoding"];
   return coding === undefined || (incoming.httpVersion !== "1.0" && coding.toLowerCase() === "chunked");

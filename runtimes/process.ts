@@ -52,7 +52,7 @@ function spawn(script: string, options: SpawnOptions): Child {
   const { identity, onOutput } = options;
   const isGivenGroups = identity !== undefined && identity.initgroups !== null;
   const variables = { ...options.env, TSGI_WORKER: String(process.pid), ...(isGivenGroups ? { TSGI_IDENTITY: JSON.stringify(identity) } : {}), ...(inherits === null ? {} : announceInherited(inherits)) };
-  const { command, args, env } = workerCommand({ script, env: variables, appDirectory: options.appDirectory, on: options.runtime });
+  const { command, args, env } = workerCommand({ script, env: variables, appDirectory: options.appDirectory, on: options.runtime, permissions: options.permissions });
   const child = spawnProcess(command, args, {
     argv0: options.title,
     cwd: options.directory,

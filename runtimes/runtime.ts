@@ -27,13 +27,23 @@ export interface NativeServer {
   stop(hard: boolean): Promise<void>;
   /** Resolves when the server is over, with an error if it ended by itself. */
   readonly finished: Promise<unknown>;
-  /** Where the runtime closes no idle connections itself (Deno, TCP): what somebody else must know to do it. */
-  readonly busy?: Busy;
+  /** Where the server does not close them itself, on TCP: what somebody else has to do. */
+  readonly slow?: SlowClients;
 }
 
-/** Which clients, by their port, have a request in flight or a WebSocket open. */
+/** Which connections are to be closed, and what has to be known for it. 0 is never. */
+export interface SlowClients {
+  /** Seconds, as in {@linkcode NativeServeOptions}. */
+  readonly keepAlive: number;
+  readonly headTimeout: number;
+  readonly busy: Busy;
+}
+
+/** Which clients, by their port, have a request in flight, or a WebSocket. */
 export interface Busy {
   has(port: number): boolean;
+  /** Perhaps: a client that was never sent anything is none. */
+  isUpgraded(port: number): boolean;
   /** Tells which ports are `open`, before `has` is asked: the others are forgotten. */
   see(open: ReadonlySet<number>): void;
 }
@@ -47,6 +57,8 @@ export interface NativeServeOptions extends Pick<ServeOptions, "webSockets" | "t
   readonly mostBody?: number;
   /** Seconds a connection may be idle between requests; 0 for any time. A request in flight is never idle, however silent it is. */
   readonly keepAlive: number;
+  /** Seconds that a client may take for the head of a request; 0 or absent for what the server itself gives. */
+  readonly headTimeout?: number;
   /**
    * If the body of `response` is a stream, has `run` called just *before* it ends, and says true; false for a body in memory. Bun cannot
    * tell them apart, and cannot be told afterwards: without this, connections there keep its longest idle time, 255 s.

@@ -2,6 +2,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import process from "node:process";
+import type { Permissions } from "../core/arbiter/permissions.ts";
 import { runtime } from "./current.ts";
 import { scrub } from "./environment.ts";
 import { inside } from "./inside.ts";
@@ -22,12 +23,14 @@ export interface WorkerCommandOptions {
   readonly appDirectory: string;
   /** The runtime to start it on: by default the one we run on. Another one's program is looked for in PATH. */
   readonly on?: Runtime["name"];
+  /** What it may do, on Deno; everything if undefined. */
+  readonly permissions?: Permissions | undefined;
 }
 
 /** How to start `script` as a worker, with an environment in which nothing steers the server from outside. */
-export function workerCommand({ script, env, appDirectory, on = runtime.name }: WorkerCommandOptions): Command {
+export function workerCommand({ script, env, appDirectory, on = runtime.name, permissions }: WorkerCommandOptions): Command {
   if (inside()?.isExecutable) return { command: process.execPath, args: [], env: scrub(env) };
-  const flags = { deno: () => [...DENO_FLAGS, ...denoConfiguration(appDirectory)], bun: () => BUN_FLAGS, node: () => NODE_FLAGS };
+  const flags = { deno: () => ["run", ...denoPermissions(permissions), ...DENO_FLAGS, ...denoConfiguration(appDirectory)], bun: () => BUN_FLAGS, node: () => NODE_FLAGS };
   return { command: on === runtime.name ? process.execPath : programOf(on, env), args: [...flags[on](), script], env: scrub(env) };
 }
 
@@ -43,7 +46,14 @@ function programOf(name: Runtime["name"], { PATH = "" }: Readonly<Record<string,
 const BUN_FLAGS = ["--no-env-file", "--config=/dev/null", "--no-install"];
 
 /** `--unstable-net` is for binding beside others; without `--unstable-no-legacy-abort`, a request's signal fires after every answer. */
-const DENO_FLAGS = ["run", "-A", "--no-prompt", "--unstable-net", "--unstable-no-legacy-abort"];
+const DENO_FLAGS = ["--no-prompt", "--unstable-net", "--unstable-no-legacy-abort"];
+
+/** Its environment is made for it, and what it is told of the system harms nobody. */
+function denoPermissions(permissions: Permissions | undefined): string[] {
+  if (permissions === undefined) return ["-A"];
+  const flags = Object.entries(permissions).filter(([, list]) => list.length > 0).map(([name, list]) => list.includes("*") ? `--allow-${name}` : `--allow-${name}=${list.join(",")}`);
+  return ["--allow-env", "--allow-sys", ...flags];
+}
 
 /** USR1 would open a debugger that everybody on this machine may use. What a module is, Node sees by itself, with a warning for each. */
 const NODE_FLAGS = ["--disable-sigusr1", "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON"];

@@ -1,8 +1,8 @@
 /**
  * What a request has to be before the application sees it, beyond what the native server has looked at: its method, and what the settings ask for.
  *
- * The method costs a look into a set. Everything else is looked at only where a setting asks for it, and loaded only then: to read one
- * header of a request costs a fifth of the smallest answer.
+ * By default a GET costs one call and one comparison. Everything but the method is looked at only where a setting asks for it, and loaded
+ * only then: to read one header of a request costs a fifth of the smallest answer.
  */
 import type { Settings } from "../settings/table.ts";
 import { limitBody, watchesBodies } from "./limit_body.ts";
@@ -17,7 +17,7 @@ export type Gate = (handler: NativeHandler, madeUpHost: () => string | null) => 
 
 type Asked = Pick<
   Settings,
-  | "permitUnconventionalHttpMethod" | "limitRequestLine" | "limitRequestFields" | "limitRequestFieldSize" | "limitRequestBody" | "requestBodyTimeout"
+  | "permitUnconventionalHttpMethod" | "limitRequestLine" | "limitRequestFields" | "limitRequestFieldSize" | "limitRequestBody" | "requestBodyTimeout" | "requestBodyMinRate"
   | "allowedHosts" | "strictHeaders" | "forwardedAllowIps" | "secureSchemeHeaders" | "runtime"
 >;
 
@@ -29,24 +29,32 @@ export async function openGate(settings: Asked, refusals: Refusals): Promise<Gat
   const hosts = allowedHosts.length > 0 ? [(await import("./allowed_hosts.ts")).allowedHosts(allowedHosts)] : [];
   const strict = strictHeaders ? (await import("./strict_headers.ts")).strictHeaders : null;
   return (handler, madeUpHost) => {
-    const bounded = watchesBodies(settings) ? limitBody(handler, settings, refusals) : handler;
     const checks = [...limits, ...hosts, ...(strict === null ? [] : [strict({ ...settings, madeUpHost })])];
-    const checked = checks.length === 0 ? bounded : guard(bounded, checks, refusals);
-    return withMethods(checked, settings.permitUnconventionalHttpMethod, refusals);
+    const checked = (inner: NativeHandler) => checks.length === 0 ? inner : guard(inner, checks, refusals);
+    const bare = checked(handler);
+    const bodied = watchesBodies(settings) ? checked(limitBody(handler, settings, refusals)) : bare;
+    return byMethod({ bare, bodied }, settings.permitUnconventionalHttpMethod, refusals);
   };
 }
 
-const ORDINARY: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"]);
+interface Ways {
+  /** For requests of which no native server shows a body. */
+  readonly bare: NativeHandler;
+  readonly bodied: NativeHandler;
+}
+
+const ORDINARY: ReadonlySet<string> = new Set(["POST", "PUT", "DELETE", "OPTIONS", "PATCH"]);
 /** gunicorn's rule: no lower case, no `#`, three to twenty characters. That it is a token, the native server sees to. */
 const CONVENTIONAL = /^[A-Z0-9!$%&'*+.^_`|~-]{3,20}$/;
 
-function withMethods(handler: NativeHandler, permits: boolean, refusals: Refusals): NativeHandler {
+function byMethod({ bare, bodied }: Ways, permits: boolean, refusals: Refusals): NativeHandler {
   return (request, platform) => {
     const { method } = request;
-    if (ORDINARY.has(method)) return handler(request, platform);
-    // Deno reads what follows as the next request, whatever the answer: nobody in front would see that one.
+    if (method === "GET" || method === "HEAD") return bare(request, platform);
+    if (ORDINARY.has(method)) return bodied(request, platform);
+    // Both native servers read what follows as the next request, whatever the answer: nobody in front would see that one.
     if (method === "CONNECT") return refusals.refuse(request, platform, { status: 405, why: "method", reason: "Invalid HTTP method: CONNECT is for proxies" });
-    if (permits || CONVENTIONAL.test(method)) return handler(request, platform);
+    if (permits || CONVENTIONAL.test(method)) return bodied(request, platform);
     return refusals.refuse(request, platform, { status: 400, why: "method", reason: `Invalid HTTP method: ${quoted(method)}` });
   };
 }

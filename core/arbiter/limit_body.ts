@@ -1,6 +1,7 @@
 /**
- * `limit-request-body` and `request-body-timeout`: 413 for a body that is too large, at once if it says so, else when it has become so; 408
- * for a client that goes silent while the application waits for it.
+ * `limit-request-body`, `request-body-timeout` and `request-body-min-rate`: 413 for a body that is too large, at once if it says so, else when
+ * it has become so; 408 for a client that goes silent, or is too slow, while the application waits for it. Time in which nobody waits does not
+ * count: an application that is slow itself makes no client slow.
  *
  * Deno takes memory for all that Content-Length announces as soon as a body is read whole: one small request that announces 2^40 bytes ends the
  * process. So there, a body that announces much is always read as it comes.
@@ -14,26 +15,33 @@ import type { Settings } from "../settings/table.ts";
 import type { NativeHandler } from "./listener.ts";
 import type { Refusal, Refusals } from "./refusals.ts";
 
-type Limits = Pick<Settings, "limitRequestBody" | "requestBodyTimeout" | "runtime">;
+type Limits = Pick<Settings, "limitRequestBody" | "requestBodyTimeout" | "requestBodyMinRate" | "runtime">;
 
 /** Bytes that a client may announce and Deno take at once. */
 const MOST_AT_ONCE = 2 ** 20;
 
+/** Time in milliseconds that a body is waited for before its rate counts. */
+const GRACE = 5000;
+
 /** Whether bodies have to be looked at. */
-export function watchesBodies({ limitRequestBody, requestBodyTimeout, runtime }: Limits): boolean {
-  return limitRequestBody > 0 || requestBodyTimeout > 0 || runtime === "deno";
+export function watchesBodies({ limitRequestBody, runtime, ...patience }: Limits): boolean {
+  return limitRequestBody > 0 || isImpatient(patience) || runtime === "deno";
 }
 
-export function limitBody(handler: NativeHandler, { limitRequestBody, requestBodyTimeout, runtime }: Limits, refusals: Refusals): NativeHandler {
+function isImpatient({ requestBodyTimeout, requestBodyMinRate }: Pick<Limits, "requestBodyTimeout" | "requestBodyMinRate">): boolean {
+  return requestBodyTimeout > 0 || requestBodyMinRate > 0;
+}
+
+/** For requests that may have a body: not for GET and HEAD, of which no native server shows one. */
+export function limitBody(handler: NativeHandler, { limitRequestBody, requestBodyTimeout, requestBodyMinRate, runtime }: Limits, refusals: Refusals): NativeHandler {
   const max = limitRequestBody || Infinity;
+  const isPatient = !isImpatient({ requestBodyTimeout, requestBodyMinRate });
   const atOnce = runtime === "deno" ? MOST_AT_ONCE : Infinity;
   return (request, platform) => {
-    // Of these no native server shows a body.
-    if (request.method === "GET" || request.method === "HEAD") return handler(request, platform);
     const length = request.headers.get("content-length");
     if (length !== null && Number(length) > max) return refusals.refuse(request, platform, tooLarge(max));
     const isKnown = length === null ? max === Infinity : Number(length) <= atOnce;
-    if (length === "0" || (isKnown && requestBodyTimeout === 0)) return handler(request, platform);
+    if (length === "0" || (isKnown && isPatient)) return handler(request, platform);
     return bounded(request, platform);
   };
 
@@ -42,7 +50,8 @@ export function limitBody(handler: NativeHandler, { limitRequestBody, requestBod
     let isAnswered = false;
     const body = new BoundedBody(request, {
       max,
-      timeout: requestBodyTimeout * 1000,
+      timeout: requestBodyTimeout * 1000 || Infinity,
+      rate: requestBodyMinRate,
       onRefusal: (refusal) => isAnswered ? refusals.note(request, platform, refusal) : resolve(refusals.refuse(request, platform, refusal)),
     });
     body.takePlace();
@@ -67,8 +76,10 @@ function tooLarge(max: number): Refusal {
 
 interface Bounds {
   readonly max: number;
-  /** In milliseconds; 0 for none. */
+  /** In milliseconds. */
   readonly timeout: number;
+  /** Bytes a second; 0 for any. */
+  readonly rate: number;
   readonly onRefusal: (refusal: Refusal) => void;
 }
 
@@ -80,6 +91,8 @@ class BoundedBody {
   #body: ReadableStream<Uint8Array> | null | undefined;
   #reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
   #bytes = 0;
+  /** Time in milliseconds that the client was waited for. */
+  #waited = 0;
   isRefused = false;
 
   constructor(request: Request, bounds: Bounds) {
@@ -128,12 +141,26 @@ class BoundedBody {
   async #pull(source: ReadableStream<Uint8Array>, to: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     const { max, timeout } = this.#bounds;
     this.#reader ??= source.getReader();
-    const result = await within(this.#reader.read(), timeout);
-    if (result === null) throw this.#refuse({ status: 408, why: "body-timeout", reason: `Request body was not sent: silent for ${timeout / 1000} s` }, new Error("Cannot read the request's body: the client was silent too long"));
+    const [left, from] = [this.#patience(), performance.now()];
+    const result = await within(this.#reader.read(), Math.min(timeout, left));
+    if (result === null) throw this.#late(left < timeout ? "too slow" : "silent");
+    this.#waited += performance.now() - from;
     if (result.done) return to.close();
     this.#bytes += result.value.length;
     if (this.#bytes > max) throw this.#refuse(tooLarge(max), new InputTooLargeError(max));
     to.enqueue(result.value);
+  }
+
+  /** Milliseconds for which the client may go on as slow as it is. */
+  #patience(): number {
+    const { rate } = this.#bounds;
+    return rate === 0 ? Infinity : Math.max(0, Math.max(GRACE, this.#bytes / rate * 1000) - this.#waited);
+  }
+
+  #late(how: "silent" | "too slow"): Error {
+    const { timeout, rate } = this.#bounds;
+    const reason = how === "silent" ? `silent for ${timeout / 1000} s` : `${this.#bytes} bytes, less than ${rate} a second`;
+    return this.#refuse({ status: 408, why: "body-timeout", reason: `Request body was not sent: ${reason}` }, new Error(`Cannot read the request's body: the client was ${how}`));
   }
 
   #refuse(refusal: Refusal, error: Error): Error {
@@ -147,7 +174,7 @@ class BoundedBody {
 
 /** Null if it takes longer than `limit` milliseconds. */
 function within<T>(promise: Promise<T>, limit: number): Promise<T | null> {
-  if (limit === 0) return promise;
+  if (limit === Infinity) return promise;
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => resolve(null), limit);
     promise.then(resolve, reject).finally(() => clearTimeout(timer));

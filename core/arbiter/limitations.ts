@@ -1,6 +1,7 @@
 /** What cannot be done of what the settings ask for, a sentence each. Said once, when the first worker has loaded. */
 import { type Settings, TABLE } from "../settings/table.ts";
 import type { Application } from "./application.ts";
+import { isRestricted } from "./permissions.ts";
 import { threadCount } from "./worker_class.ts";
 
 /** Empty where everything asked for is done. What nobody asked for is in DESIGN.md only. */
@@ -16,6 +17,12 @@ export function limitations(settings: Settings, application: Application): reado
   }
   if (asksForKeepAlive && settings.runtime === "deno" && settings.bind.some((address) => address.kind === "unix")) {
     found.push(`--keep-alive ${settings.keepAlive} is not kept on unix sockets with Deno: it closes no idle connections, and the kernel does not tell which are`);
+  }
+  if (settings.requestHeaderTimeout > 0 && settings.requestHeaderTimeout !== TABLE.requestHeaderTimeout.default && settings.runtime !== "node" && settings.bind.some((address) => address.kind === "unix")) {
+    found.push(`--request-header-timeout ${settings.requestHeaderTimeout} is not kept on unix sockets with ${settings.runtime === "bun" ? "Bun, which gives 10 to 12 s" : "Deno, which waits for ever"}: the kernel does not tell who is slow`);
+  }
+  if (isRestricted(settings)) {
+    found.push("--worker-allow-* leaves workers without the C library: connections that are idle, or slow with a request, are never closed; have a proxy in front see to that");
   }
   if (settings.requestTimeout > 0 && settings.runtime === "bun" && kind === "fetch") {
     found.push(

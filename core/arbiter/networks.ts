@@ -38,6 +38,11 @@ export function isTrusted(trusted: Trusted, address: string | undefined): boolea
   return bytes !== null && trusted.networks.some((network) => contains(network, bytes));
 }
 
+/** Whether this is an IP address, without a port. */
+export function isAddress(text: string): boolean {
+  return addressBytes(text) !== null;
+}
+
 function parseNetwork(text: string): Network {
   const [, address = "", prefix] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
   const written = address.includes(":") ? bytesOfV6(address) : bytesOfV4(address);

@@ -7,6 +7,7 @@ import type { ConfigReader } from "../settings/config_file.ts";
 import type { Loader } from "./application.ts";
 import type { Address, Hold, NativeHandler, Owner, Served } from "./listener.ts";
 import type { FromWorker, ToWorker } from "./message.ts";
+import type { Permissions } from "./permissions.ts";
 import type { SocketTable } from "../metrics/socket_table.ts";
 import type { MemoryStats } from "../metrics/stats.ts";
 import type { Gauges } from "./gauges.ts";
@@ -59,6 +60,8 @@ export interface SpawnOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly directory: string;
   readonly appDirectory: string;
+  /** What the process may do; everything if absent. */
+  readonly permissions?: Permissions;
   /** Whom the process runs as: the arbiter's own user and group if absent. `initgroups` adds the groups of the user of that name. */
   readonly identity?: Identity;
   /** Gets what the process writes to its standard output and error, in whole lines. */
@@ -190,6 +193,8 @@ export interface ServeOptions {
   readonly onError: (error: unknown) => Response;
   /** Seconds. */
   readonly keepAlive: number;
+  /** Seconds that a client may take for the head of a request; 0 or absent for what the server itself gives. */
+  readonly headTimeout?: number;
   /** Bytes of a body that have to get through, where the server has a limit of its own. */
   readonly mostBody?: number;
   /** For a socket that the server itself makes listen (Node). */

@@ -5,6 +5,8 @@ import { plainAddress } from "../gateway/server_info.ts";
 import type { Environ, HeaderList } from "../gateway/types.ts";
 import { type AccessEnd, type AccessExchange, type AccessLine, compileAccessFormat, compileAccessJson } from "../logging/access.ts";
 import type { Settings } from "../settings/table.ts";
+import { forwardedClient } from "./forwarded.ts";
+import { parseTrusted, type Trusted } from "./networks.ts";
 import type { LogTarget } from "./process.ts";
 
 export interface RequestLog {
@@ -41,18 +43,19 @@ export interface Seen {
 export function requestLog(target: LogTarget, settings: Settings, pid: number): RequestLog {
   const compile = settings.logFormat === "json" || settings.accessLogformat === "json" ? compileAccessJson : compileAccessFormat;
   const line: AccessLine = compile(settings.accessLogformat, { pid, named: settings.requestId });
+  const trusted = settings.proxyHeaders ? parseTrusted(settings.forwardedAllowIps) : null;
   const refused = new WeakSet<Request>();
   let isRefusing = false;
   return { isTimed: line.isTimed, write, begin, refuse };
 
   function write(seen: Seen, bytes: number | null): void {
     if (isRefusing && refused.has(seen.request)) return;
-    target.write(line.whole(new Shown(seen), endOf(bytes, seen.since)));
+    target.write(line.whole(new Shown(seen, trusted), endOf(bytes, seen.since)));
   }
 
   function begin(seen: Seen): (bytes: number | null) => void {
     if (isRefusing && refused.has(seen.request)) return nothing;
-    const finish = line(new Shown(seen));
+    const finish = line(new Shown(seen, trusted));
     return (bytes) => target.write(finish(endOf(bytes, seen.since)));
   }
 
@@ -76,17 +79,20 @@ class Shown implements AccessExchange {
   readonly status: number;
   readonly making: Making | null;
   readonly #seen: Seen;
+  readonly #trusted: Trusted | null;
 
-  constructor(seen: Seen) {
+  constructor(seen: Seen, trusted: Trusted | null) {
     this.request = seen.request;
     this.environ = seen.environ;
     this.status = seen.status;
     this.making = seen.environ === undefined ? null : makingOf(seen.environ);
     this.#seen = seen;
+    this.#trusted = trusted;
   }
 
   get remoteAddr(): string | null {
-    return peerOf(this.request, this.#seen.platform);
+    const peer = peerOf(this.request, this.#seen.platform);
+    return this.#trusted === null ? peer : forwardedClient(this.request.headers, peer ?? undefined, this.#trusted) ?? peer;
   }
 
   responseHeader(name: string): string | null {

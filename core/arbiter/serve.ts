@@ -317,6 +317,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
       handler: identified(traced, settings),
       onError: refuse,
       keepAlive: settings.keepAlive,
+      headTimeout: settings.requestHeaderTimeout,
       ...(settings.limitRequestBody > 0 ? { mostBody: settings.limitRequestBody } : {}),
       backlog: settings.backlog,
       ...(served.kind === "fetch" ? { webSockets: { handlers: served.websocket ?? null, opened: (socket: OpenSocket) => webSockets.opened(socket) } } : {}),

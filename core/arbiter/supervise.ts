@@ -20,6 +20,7 @@ import { bind } from "./bind.ts";
 import { type Generation, Generations, heldFor } from "./generations.ts";
 import { type Address, addressText, type Held, type Owner } from "./listener.ts";
 import type { Breakage, FromWorker, Place } from "./message.ts";
+import type { Permissions } from "./permissions.ts";
 import { type Preflight, preflight } from "./preflight.ts";
 import type { Note } from "./notes.ts";
 import type { ArbiterSystem, Child, Ending, Identity } from "./process.ts";
@@ -91,6 +92,8 @@ export interface Surroundings {
   readonly directory: string;
   /** Where its application is, and so the configuration of the runtime for it. */
   readonly appDirectory: string;
+  /** What it may do; everything if absent. */
+  readonly permissions?: Permissions;
   readonly identity?: Identity;
   readonly onOutput?: (line: string) => void;
 }

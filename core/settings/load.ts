@@ -9,6 +9,7 @@ import { parseEnvFile } from "./env_file.ts";
 import { type HookSource, NO_HOOKS } from "./hooks.ts";
 import { isGlob } from "../arbiter/glob.ts";
 import { parseTrusted } from "../arbiter/networks.ts";
+import { permissionProblems } from "../arbiter/permissions.ts";
 import { parseWarmup } from "../arbiter/warmup.ts";
 import { builtInClass, readWorkerClass, type WorkerClass } from "../arbiter/worker_class.ts";
 import { parseStatsdTarget } from "../statsd/target.ts";
@@ -101,6 +102,7 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
   problems.push(...nameProblems(settings.forwarderHeaders, resolved.sources.forwarderHeaders));
   problems.push(...headerProblems(settings.secureSchemeHeaders, resolved.sources.secureSchemeHeaders));
   problems.push(...requestLimitProblems(settings, resolved.sources));
+  problems.push(...permissionProblems(settings, resolved.sources));
   problems.push(...otlpProblems(settings, resolved.sources));
   problems.push(...statsdProblems(settings, resolved.sources));
   if (settings.rootPath !== null && !/^(?:\/[^/?#]+)+$/.test(settings.rootPath)) problems.push(noMount(settings.rootPath, resolved.sources.rootPath));

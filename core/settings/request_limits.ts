@@ -2,21 +2,21 @@
 import type { Problem } from "./problem.ts";
 import type { SettingName, Settings } from "./table.ts";
 
-type Asked = Pick<Settings, "runtime" | "limitRequestLine" | "limitRequestFields" | "limitRequestFieldSize" | "permitUnconventionalHttpMethod" | "allowedHosts">;
-type Limit = "limitRequestLine" | "limitRequestFields" | "limitRequestFieldSize";
+type Asked = Pick<Settings, "runtime" | "limitRequestLine" | "limitRequestFields" | "limitRequestFieldSize" | "requestHeaderTimeout" | "permitUnconventionalHttpMethod" | "allowedHosts">;
+type Limit = "limitRequestLine" | "limitRequestFields" | "limitRequestFieldSize" | "requestHeaderTimeout";
 
 /** What the native servers take at most, and cannot be told to take more of: measured on Deno 2.9, Bun 1.4 and Node 24. */
 const MOST: Readonly<Record<Settings["runtime"], Readonly<Record<Limit, number>>>> = {
-  deno: { limitRequestLine: 65_529, limitRequestFields: 128, limitRequestFieldSize: 65_513 },
-  bun: { limitRequestLine: 16_373, limitRequestFields: 198, limitRequestFieldSize: 16_357 },
-  node: { limitRequestLine: 16_384, limitRequestFields: 2000, limitRequestFieldSize: 16_384 },
+  deno: { limitRequestLine: 65_529, limitRequestFields: 128, limitRequestFieldSize: 65_513, requestHeaderTimeout: Infinity },
+  bun: { limitRequestLine: 16_373, limitRequestFields: 198, limitRequestFieldSize: 16_357, requestHeaderTimeout: 10 },
+  node: { limitRequestLine: 16_384, limitRequestFields: 2000, limitRequestFieldSize: 16_384, requestHeaderTimeout: Infinity },
 };
 
 export function requestLimitProblems(settings: Asked, sources: Readonly<Record<SettingName, string>>): Problem[] {
   const { runtime } = settings;
   const problems: Problem[] = [];
   const refuse = (name: SettingName, reason: string) => problems.push({ label: sources[name], kind: "value", message: `Cannot use ${sources[name]}: ${reason}` });
-  for (const name of ["limitRequestLine", "limitRequestFields", "limitRequestFieldSize"] as const) {
+  for (const name of ["limitRequestLine", "limitRequestFields", "limitRequestFieldSize", "requestHeaderTimeout"] as const) {
     const most = MOST[runtime][name];
     if (settings[name] > most) refuse(name, `the native server of ${runtime} takes ${most} at most, which cannot be raised; give less, or 0 to leave it to the runtime, got ${settings[name]}`);
   }

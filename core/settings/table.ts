@@ -444,6 +444,13 @@ export const TABLE = {
       "Headers by which a proxy of forwarded-allow-ips says that its client came by https, each with the value that means it; any other value " +
       "means http. If they contradict each other, none is believed.",
   },
+  proxyHeaders: {
+    kind: "boolean", default: false, section: "mechanics", applies: "reload",
+    doc:
+      "Takes the client's address from X-Forwarded-For where a proxy of forwarded-allow-ips sends it, for REMOTE_ADDR of TSGI applications and for the access log: the last " +
+      "address in it that is no such proxy's. REMOTE_PORT is absent then. For a proxy that appends to the header or replaces it, as nginx does when told to; Fetch handlers " +
+      "get the request as it came. X-Forwarded-Host is for the proxyFix middleware.",
+  },
   forwarderHeaders: {
     kind: "texts", separator: ",", default: [], section: "mechanics", applies: "reload", metavar: "NAME", shown: "none",
     doc:
@@ -485,11 +492,24 @@ export const TABLE = {
       "Bytes of a request's body beyond which the client gets 413: at once if Content-Length says so, else when the application has read so many. " +
       "0 leaves it to the runtime: 128 MiB on Bun, any number on Deno and Node.",
   },
+  requestHeaderTimeout: {
+    kind: "seconds", min: 0, default: 10, section: "security", applies: "reload",
+    doc:
+      "Time a client may take to send the head of a request, however often a byte of it comes, before its connection is closed: counted from the connection's begin, " +
+      "or the first byte of a later request. It is looked at about once a second, on TCP. On Bun, each head has 10 to 12 seconds, which cannot be raised; a lower value " +
+      "holds for the first request of a connection, and looks up the client of each request. 0 adds no limit.",
+  },
   requestBodyTimeout: {
     kind: "seconds", min: 0, default: 0, section: "security", applies: "reload",
     doc:
       "Time a client may send nothing of a body while the application waits for it, before it gets 408. Who sends a byte now and then is bounded by " +
-      "request-timeout alone. 0 waits for ever.",
+      "request-body-min-rate and request-timeout. 0 waits for ever.",
+  },
+  requestBodyMinRate: {
+    kind: "integer", min: 0, default: 0, section: "security", applies: "reload", metavar: "BYTES",
+    doc:
+      "Bytes a second that a client has to send of a body on average, else it gets 408. Only the time counts in which the application waits for it, and not before there were " +
+      "5 seconds of that. 0 takes any rate.",
   },
   permitUnconventionalHttpMethod: {
     kind: "boolean", default: false, section: "security", applies: "reload",
@@ -509,6 +529,25 @@ export const TABLE = {
       "Refuses what runtimes let through: two Hosts or none, Transfer-Encoding other than chunked (501), two Content-Types, an unknown Expect (417), control characters " +
       "in values, and secureSchemeHeaders of a trusted proxy that contradict each other. It reads the headers of each request, which costs a fifth of the smallest " +
       "answer. For a server without a proxy in front; HTTP/1.0 clients must send Host.",
+  },
+  workerAllowRead: {
+    kind: "texts", separator: ",", default: [], section: "security", applies: "reload", metavar: "PATH", shown: "everything",
+    doc:
+      "Files and folders that workers may read, by Deno's permissions; * for all. Once any worker-allow setting is given, workers may do only what these four name, and what " +
+      "they need: read tsgi and the application's folder, write their logs, and listen. They have no C library then, so that it needs --reuse-port, and idle and slow " +
+      "connections are not closed.",
+  },
+  workerAllowWrite: {
+    kind: "texts", separator: ",", default: [], section: "security", applies: "reload", metavar: "PATH", shown: "everything",
+    doc: "Files and folders that workers may write, as with worker-allow-read.",
+  },
+  workerAllowNet: {
+    kind: "texts", separator: ",", default: [], section: "security", applies: "reload", metavar: "HOST", shown: "everything",
+    doc: "Hosts that workers may connect to, as HOST or HOST:PORT, or * for all, as with worker-allow-read.",
+  },
+  workerAllowRun: {
+    kind: "texts", separator: ",", default: [], section: "security", applies: "reload", metavar: "PROGRAM", shown: "everything",
+    doc: "Programs that workers may start, or * for all, as with worker-allow-read. A program is not bound by Deno's permissions.",
   },
   accessLogfile: {
     kind: "text", default: null, section: "logging", applies: "reload", metavar: "FILE", shown: "off",

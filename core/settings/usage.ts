@@ -44,13 +44,20 @@ export function configObject(settings: Settings): Record<string, unknown> {
 /** What may be shown of `settings`. */
 export function withoutSecrets(settings: Settings): Settings {
   const hidden = SETTING_NAMES.filter((name) => rowOf(name).secret === true && settings[name] !== null).map((name) => [name, HIDDEN]);
-  return { ...settings, env: redacted(settings.env), ...Object.fromEntries(hidden) };
+  const open = Object.entries(settings).filter(([, value]) => typeof value === "string" || Array.isArray(value)).map(([name, value]) => [name, withoutPasswords(value)]);
+  return { ...settings, ...Object.fromEntries(open), env: redacted(settings.env), ...Object.fromEntries(hidden) };
 }
 
 /** `env` as it may be shown: values whose name says that they are secret, and passwords in URLs, are replaced. */
 export function redacted(env: Readonly<Record<string, string>>): Record<string, string> {
-  const hide = (key: string, value: string) => SECRET.test(key) ? HIDDEN : value.replace(URL_PASSWORD, `$1${HIDDEN}@`);
+  const hide = (key: string, value: string) => SECRET.test(key) ? HIDDEN : withoutPasswords(value);
   return Object.fromEntries(Object.entries(env).map(([key, value]) => [key, hide(key, value)]));
+}
+
+/** A text, or a list with texts, without the passwords of URLs. */
+function withoutPasswords<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(withoutPasswords) as T;
+  return typeof value === "string" ? value.replace(URL_PASSWORD, `$1${HIDDEN}@`) as T : value;
 }
 
 /** What a setting's default is called. */

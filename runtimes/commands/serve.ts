@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { parseAppUri } from "../../core/arbiter/app_uri.ts";
 import { check } from "../../core/arbiter/check.ts";
+import { permissionsOf } from "../../core/arbiter/permissions.ts";
 import { type Reread, supervise, type Surroundings, title } from "../../core/arbiter/supervise.ts";
 import type { BlackBox } from "../../core/black_box/black_box.ts";
 import type { Controls } from "../../core/control/controls.ts";
@@ -51,6 +52,8 @@ const DEFAULT_LIMIT = 60;
 
 /** What a worker runs. */
 const WORKER = workerScript(import.meta.url);
+/** What it reads of tsgi, where that is in files. */
+const OWN_SOURCES = WORKER.startsWith("/") ? [resolve(dirname(WORKER), "..")] : [];
 
 /** Serves what `argv` asks for, or tells about it; resolves with the exit code. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -367,10 +370,13 @@ function surroundings({ env }: LoadOptions, settings: Settings, slot: number, va
   const { TSGI_ADMIN_TOKEN: _, ...own } = env; // Not for applications.
   const all = Object.entries({ ...own, ...variables, ...settings.env, TSGI_WORKER_ID: String(slot) });
   const identity = identityOf(settings);
+  const appDirectory = resolve(directoryOf(settings), settings.interface === "wsgi" ? "." : dirname(parseAppUri(settings.app!).module));
+  const permissions = permissionsOf(settings, { logs: logFiles(settings), sources: [appDirectory, ...OWN_SOURCES, ...(settings.config === null ? [] : [dirname(resolve(settings.config))])] });
   return {
     env: Object.fromEntries(all.filter((pair): pair is [string, string] => pair[1] !== undefined)),
     directory: directoryOf(settings),
-    appDirectory: resolve(directoryOf(settings), settings.interface === "wsgi" ? "." : dirname(parseAppUri(settings.app!).module)),
+    appDirectory,
+    ...(permissions === null ? {} : { permissions }),
     ...(identity === undefined ? {} : { identity }),
   };
 }

@@ -68,6 +68,24 @@ test("tsgi believes the headers of secureSchemeHeaders, and no others", async ()
   });
 });
 
+test("tsgi --proxy-headers believes a trusted proxy who its client is, in environ and in the access log", async () => {
+  const app = `export default (environ, startResponse) => (startResponse("200 OK", []), [JSON.stringify([environ.REMOTE_ADDR ?? null, "REMOTE_PORT" in environ])]);`;
+  const told = ["-H", "X-Forwarded-For: 6.6.6.6, 192.0.2.7"] as const;
+  await withFolder({ "app.ts": app }, async (folder) => {
+    const ask = async (args: readonly string[], line: RegExp, ...more: readonly string[]) => {
+      return await withServer({ args: [...args, "-b", "127.0.0.1:0", "--access-logfile", "-", "--access-logformat", "ACCESS %(h)s", "app.ts"], cwd: folder }, async (server) => {
+        const answer = curl(...more, `http://127.0.0.1:${await server.port()}/`);
+        await server.until(() => line.test(server.out), `a line like ${line}`);
+        return answer;
+      });
+    };
+    assert.equal(await ask(["--proxy-headers"], /ACCESS 192\.0\.2\.7\n/, ...told), '["192.0.2.7",false]');
+    assert.equal(await ask(["--proxy-headers"], /ACCESS 127\.0\.0\.1\n/), '["127.0.0.1",true]');
+    assert.equal(await ask(["--proxy-headers", "--forwarded-allow-ips", "10.0.0.1"], /ACCESS 127\.0\.0\.1\n/, ...told), '["127.0.0.1",true]');
+    assert.equal(await ask([], /ACCESS 127\.0\.0\.1\n/, ...told), '["127.0.0.1",true]');
+  });
+});
+
 test("tsgi --forwarder-headers believes a trusted proxy what it names, and nobody else", async () => {
   const names = ["--forwarder-headers", "X_USER,SCRIPT_NAME"];
   const mounted = ["-H", "SCRIPT_NAME: /shop"];

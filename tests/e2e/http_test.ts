@@ -185,6 +185,27 @@ test("--server-header names tsgi, once", async () => {
   await serving("hello.ts", (port) => assert.doesNotMatch(curl("-i", `http://127.0.0.1:${port}/`), /\r\nserver:/i));
 });
 
+test("an error tells the client nothing, and the log why", async () => {
+  const fails = 'throw new Error("hunter2 in /srv/secret.ts");';
+  const apps = [
+    `export default () => { ${fails} };`,
+    `export default async () => { ${fails} };`,
+    `export default { fetch() { ${fails} } };`,
+    `export default { async fetch() { ${fails} } };`,
+    "export default { fetch() {} };",
+  ];
+  for (const app of apps) {
+    await withFolder({ "app.ts": app }, async (folder) => {
+      await withServer({ args: ["-b", "127.0.0.1:0", "app.ts"], cwd: folder }, async (server) => {
+        const answer = await raw(await server.port(), "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        assert.match(answer, /^HTTP\/1\.1 500 /, app);
+        assert.doesNotMatch(answer, /hunter2|secret|app\.ts|\bat /, app);
+        await server.logged(app.includes("hunter2") ? /\[ERROR\][^]*hunter2/ : /\[ERROR\]/);
+      });
+    });
+  }
+});
+
 test("an idle connection is closed after keep-alive, a slow handler is not", async () => {
   const slow = `
 export default async (environ, startResponse) => {

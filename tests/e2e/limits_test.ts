@@ -131,6 +131,26 @@ for (const [kind, app] of [["TSGI", APP], ["Fetch", FETCH_APP]] as const) {
   });
 }
 
+test("tsgi --request-body-min-rate answers 408 to a client that drips its body, and takes what is quick enough", async () => {
+  await serving(["--request-body-min-rate", "100"], async ({ port, server }) => {
+    const dripped = async (size: number) => {
+      const socket = connect(port, "127.0.0.1");
+      socket.setEncoding("latin1").on("error", () => {}); // Cut in the middle of our writing.
+      socket.write(`POST / HTTP/1.1\r\n${HOST}Content-Length: ${size * 35}\r\n\r\n`);
+      let left = 35;
+      const drip = setInterval(() => (socket.write("a".repeat(size)), --left || clearInterval(drip)), 200);
+      const [answer] = await once(socket, "data") as [string];
+      clearInterval(drip);
+      socket.destroy();
+      return answer;
+    };
+    const [slow, quick] = await Promise.all([dripped(1), dripped(100)]);
+    assert.equal(status(slow), 408);
+    assert.equal(status(quick), 200);
+    await server.logged(/Request body was not sent: \d+ bytes, less than 100 a second/);
+  });
+});
+
 test("tsgi --allowed-hosts answers 400 to all others", async () => {
   await serving(["--allowed-hosts", "example.org,*.example.com,.example.net,[::1]"], async ({ raw, server }) => {
     const ask = async (host: string) => status(await raw(`GET / HTTP/1.1\r\nHost: ${host}\r\n${END}`));
@@ -190,6 +210,7 @@ test("tsgi refuses limits that the runtime would not keep", async () => {
   };
   assert.match(await refused("--limit-request-line", "100000"), /Cannot use --limit-request-line: the native server of \w+ takes \d+ at most, which cannot be raised/);
   assert.match(await refused("--allowed-hosts", "http://h/"), /Cannot use --allowed-hosts: expected a name such as example\.org/);
+  if (runtime === "bun") assert.match(await refused("--request-header-timeout", "20"), /Cannot use --request-header-timeout: the native server of bun takes 10 at most, which cannot be raised/);
   if (runtime !== "deno") assert.match(await refused("--permit-unconventional-http-method"), /Cannot use --permit-unconventional-http-method: the native server of \w+ refuses methods that it does not know/);
 });
 

@@ -29,6 +29,5 @@ export const DEVIATIONS: readonly Deviation[] = [
   { name: "Trailers are answered twice on Bun", cases: { bun: ["K25", "R01", "R02", "R03", "R04", "R05", "R06", "R07", "R08", "R09"] }, behindNginx: ["K25"] },
   { name: "An empty line before a request ends the connection on Bun", cases: { bun: ["P11"] } },
   { name: "Blanks in the request line are passed over on Node", cases: { node: ["L02", "L03"] }, behindNginx: ["L02", "L03"] },
-  { name: "Other versions are taken for HTTP/1 on Node", cases: { node: ["L09", "V03", "V04"] } },
   { name: "A target of * is taken for any method on Node", cases: { node: ["T32"] } },
 ];

@@ -1,4 +1,4 @@
-/** Tells what it was asked, and at /-/seen?PORT what came from the client with that port. */
+/** Tells what it was asked, and at /-/seen?PORT,SINCE what came from the client with that port since then. */
 import type { App } from "../../core/gateway/types.ts";
 import { Sightings } from "./sightings.ts";
 

@@ -24,6 +24,7 @@ const PAUSE = 5;
 /** Sends `pieces`, waits for `answers`, then sends one more request, and asks the application what it saw. */
 export async function talk(port: number, pieces: readonly string[], answers = 1): Promise<Outcome> {
   const client = new Client(port, pieces.join("").includes("HEAD"));
+  const since = Date.now();
   try {
     await client.connected;
     for (const [index, piece] of pieces.entries()) {
@@ -38,7 +39,7 @@ export async function talk(port: number, pieces: readonly string[], answers = 1)
       await client.until(Infinity);
     }
     const statuses = client.statuses();
-    const all = await ask(port, `/-/seen?${client.port}`) as Sighting[];
+    const all = await ask(port, `/-/seen?${client.port},${since}`) as Sighting[];
     const seen = all.filter(([, target]) => target !== "/next");
     return { statuses: statuses.slice(0, seen.length < all.length ? -1 : undefined), seen: seen.filter((one) => one[4] !== null), goesOn: seen.length < all.length };
   } finally {
@@ -47,14 +48,19 @@ export async function talk(port: number, pieces: readonly string[], answers = 1)
 }
 
 /** What the server answers to GET, on a connection of its own: it has to be JSON. */
-export async function ask(port: number, target: string): Promise<unknown> {
+export function ask(port: number, target: string): Promise<unknown> {
+  return tell(port, `GET ${target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
+}
+
+/** What the server answers to a request, on a connection of its own: it has to be JSON. */
+export async function tell(port: number, request: string): Promise<unknown> {
   const client = new Client(port);
   try {
     await client.connected;
-    client.send(`GET ${target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
+    client.send(request);
     await client.until(1, PATIENCE);
     const [answer] = client.answers();
-    if (answer?.status !== 200) throw new Error(`Cannot ask for ${target}: got ${JSON.stringify(client.received)}`);
+    if (answer?.status !== 200) throw new Error(`Cannot take the answer to ${JSON.stringify(request)}: got ${JSON.stringify(client.received)}`);
     return JSON.parse(new TextDecoder().decode(Uint8Array.from(answer.body, (c) => c.charCodeAt(0))));
   } finally {
     client.close();

@@ -21,7 +21,7 @@ test("resolve() of nothing gives gunicorn's defaults", () => {
     warmup: [], preflight: true, canary: 0, canaryErrors: 5, reloadStrategy: "surge", maxSurge: 1, maxWorkers: 0, forwarderHeaders: [],
     statsdHost: null, statsdPrefix: null, dogstatsdTags: [], statsdCompat: null, blackBox: null, blackBoxQueries: false, otlpEndpoint: null, otlpSampleRatio: null,
     requestId: false, requestIdHeader: "X-Request-ID", requestIdResponse: false, disableRedirectAccessToSyslog: false, logSyslog: false, logSyslogTo: "udp://localhost:514", logSyslogPrefix: null, logSyslogFacility: "user", logSyslogFormat: "gunicorn",
-    limitRequestLine: 0, limitRequestFields: 0, limitRequestFieldSize: 0, limitRequestBody: 0, requestBodyTimeout: 0, permitUnconventionalHttpMethod: false,
+    limitRequestLine: 0, limitRequestFields: 0, limitRequestFieldSize: 0, limitRequestBody: 0, proxyHeaders: false, workerAllowRead: [], workerAllowWrite: [], workerAllowNet: [], workerAllowRun: [], requestHeaderTimeout: 10, requestBodyTimeout: 0, requestBodyMinRate: 0, permitUnconventionalHttpMethod: false,
     allowedHosts: [], strictHeaders: false,
     secureSchemeHeaders: { "X-FORWARDED-PROTOCOL": "ssl", "X-FORWARDED-PROTO": "https", "X-FORWARDED-SSL": "on" },
   };

@@ -50,6 +50,12 @@ test("printConfig() as JSON is what a config file takes", () => {
   assert.deepEqual(again.settings, { ...settings, env: { API_KEY: "[hidden]", MODE: "x" } });
 });
 
+test("printConfig() hides passwords in the URLs of every setting", () => {
+  const text = printConfig({ ...resolve([], COMPUTED).settings, otlpEndpoint: "http://user:hunter2@collector:4318", dogstatsdTags: ["url:http://a:hunter2@h"] });
+  assert.doesNotMatch(text, /hunter2/);
+  assert.match(text, /http:\/\/user:\[hidden\]@collector:4318/);
+});
+
 test("redacted() hides secrets by name and passwords in URLs", () => {
   const env = { apiKey: "a", SECRET_X: "a", GH_TOKEN: "a", PGPASSWORD: "a", DATABASE_URL: "postgres://u:a@h:1/d", PAGE: "http://h/x:y@z", MODE: "prod" };
   const h = "[hidden]";
