@@ -113,6 +113,7 @@ class PythonError extends Error {
 class WsgiExchange implements Occupant {
   readonly #place: Place;
   readonly #connection: PythonConnection;
+  readonly #number: number;
   readonly #environ: Environ;
   readonly #startResponse: StartResponse;
   #isOver = false;
@@ -122,6 +123,7 @@ class WsgiExchange implements Occupant {
   constructor(place: Place, environ: Environ, startResponse: StartResponse) {
     this.#place = place;
     this.#connection = place.connection!;
+    this.#number = place.number;
     this.#environ = environ;
     this.#startResponse = startResponse;
     place.occupant = this;
@@ -133,7 +135,7 @@ class WsgiExchange implements Occupant {
 
   look(): void {
     // Before the answer has begun, those who wait in the connection would have to be asked again; then, close() is called anyway.
-    if ((this.#hasBegun || this.#place.ahead === 0) && this.#environ["tsgi.signal"].aborted) this.#leave(false);
+    if ((this.#hasBegun || this.#place.ahead.length === 0) && this.#environ["tsgi.signal"].aborted) this.#leave(false);
   }
 
   async run(way: PythonRequest["way"]): Promise<Body> {
@@ -142,7 +144,8 @@ class WsgiExchange implements Occupant {
       const first = await this.#next();
       this.#hasBegun = true;
       if (first.type === "X") throw this.#thrown(first);
-      const [status, headers] = JSON.parse(DECODER.decode(first.data)) as [Status, HeaderList];
+      const [status, headers, number] = JSON.parse(DECODER.decode(first.data)) as [Status, HeaderList, number];
+      if (number !== this.#number) throw this.#foreign(number);
       this.#startResponse(status, headers.filter(([name]) => typeof name !== "string" || !isHopByHop(name)));
       return this.#whole() ?? this.#streamed();
     } catch (error) {
@@ -151,6 +154,12 @@ class WsgiExchange implements Occupant {
       if (!(error instanceof Gone)) throw error;
       return this.#gone(error);
     }
+  }
+
+  /** Another's answer is nobody's: no mistake of ours may show it to a client. */
+  #foreign(number: number): Error {
+    this.#leave(false);
+    return new Error(`Python process (pid: ${this.#place.process.pid}) answered request ${number} of its connection, expected ${this.#number}`);
   }
 
   /** Passes over what is there of an answer that nobody wants; whether the connection stays. */

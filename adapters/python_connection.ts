@@ -34,6 +34,7 @@ export class PythonConnection {
   #received: Buffer = NOTHING;
   /** Bytes of the body's frame that are still to come. */
   #left = 0;
+  #asked = 0;
   #isEnded = false;
   #isPaused = false;
   #wake: (() => void) | null = null;
@@ -82,6 +83,12 @@ export class PythonConnection {
         this.#isPaused = false;
       });
     }
+  }
+
+  /** Sends the head of a request; which one it is, from 1 on, is said with its answer. */
+  ask(head: Uint8Array): number {
+    void this.write(head)?.catch(() => {}); // Told by reading.
+    return ++this.#asked;
   }
 
   /** Resolves when the process may be sent more. */

@@ -16,14 +16,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { clearInterval, setInterval } from "node:timers";
 import type { Environ } from "../core/gateway/types.ts";
-import type { PythonConnection } from "./python_connection.ts";
-import type { Place, PythonProcessOptions } from "./python_process.ts";
+import type { Place, PythonProcessOptions, Waiter } from "./python_process.ts";
 import { PythonProcess } from "./python_process.ts";
 import { PYTHON_SCRIPT } from "./python_script.ts";
 
 export type PythonLevel = "info" | "warning" | "error" | "critical";
 
-export interface PythonPoolOptions extends Omit<PythonProcessOptions, "folder" | "script" | "onText" | "onEnd" | "onFree"> {
+export interface PythonPoolOptions extends Omit<PythonProcessOptions, "folder" | "script" | "onText" | "onEnd" | "onLost" | "onFree"> {
   readonly processes: number;
   /** Milliseconds; 0 for no limit. */
   readonly timeout: number;
@@ -39,22 +38,7 @@ export class PythonUnavailable extends Error {
 }
 
 /** What is known of a request before it has a place. */
-export interface Wanting {
-  /** What it is in the log. */
-  readonly request: string;
-  readonly head: Uint8Array;
-  /** Whether the head is all there is. */
-  readonly isBare: boolean;
-  /** Asked now and then only, since a signal costs more than a small answer. */
-  readonly environ: Pick<Environ, "tsgi.signal" | "REQUEST_METHOD">;
-}
-
-interface Waiter extends Wanting {
-  /** Where its head has been sent already. */
-  sent: PythonConnection | null;
-  readonly take: (place: Place) => void;
-  readonly refuse: (error: unknown) => void;
-}
+export type Wanting = Pick<Waiter, "request" | "head" | "isBare" | "environ">;
 
 /** Requests that may wait in a connection. */
 const AHEAD = 8;
@@ -100,7 +84,7 @@ export class PythonPool {
     if (!this.#isStarted) await this.start();
     const place = this.#free();
     if (place === null) return await this.#wait(wanting);
-    this.#occupy(place, wanting, false);
+    this.#occupy(place, wanting, place.connection!.ask(wanting.head));
     return place;
   }
 
@@ -130,6 +114,7 @@ export class PythonPool {
       script: join(folder, "tsgi_wsgi.py"),
       onText: (text, from) => this.#said(text, from),
       onEnd: (from) => void this.#ended(from),
+      onLost: (waiters) => void this.#waiting.unshift(...waiters),
       onFree: () => this.#serveWaiting(),
     });
     const { maxRequests, maxRequestsJitter, log } = this.#options;
@@ -151,46 +136,41 @@ export class PythonPool {
     return null;
   }
 
-  #occupy(place: Place, { request, head, isBare }: Wanting, isSent: boolean): void {
+  #occupy(place: Place, { request, isBare }: Wanting, number: number): void {
     place.isBusy = true;
     place.mayFollow = isBare;
     place.request = request;
+    place.number = number;
     place.since = performance.now();
     place.process.handled++;
-    if (!isSent) void place.connection!.write(head)?.catch(() => {}); // Told by reading.
     this.#wear(place.process);
   }
 
   #wait(wanting: Wanting): Promise<Place> {
     if (this.#failures > 0 && ![...this.#processes].some(({ phase }) => phase === "serving")) throw new PythonUnavailable("No Python process can be started");
     return new Promise((take, refuse) => {
-      this.#waiting.push({ ...wanting, sent: null, take, refuse });
+      this.#waiting.push({ ...wanting, take, refuse, number: 0 });
       this.#sendAhead();
     });
   }
 
   #serveWaiting(): void {
-    for (let i = 0; i < this.#waiting.length;) {
-      const waiter = this.#waiting[i]!;
-      if (waiter.sent?.isOpen === false) waiter.sent = null;
-      const isSent = waiter.sent !== null;
-      const place = isSent ? this.#placeOf(waiter.sent!) : this.#free();
-      if (place === null && !isSent) break;
-      if (place === null || place.isBusy) {
-        i++;
-        continue;
+    for (const { places } of this.#processes) {
+      for (const place of places) {
+        if (place.isBusy || place.ahead.length === 0) continue;
+        const waiter = place.ahead.shift()!;
+        this.#occupy(place, waiter, waiter.number);
+        waiter.take(place);
       }
-      if (isSent) place.ahead--;
-      this.#waiting.splice(i, 1);
-      this.#occupy(place, waiter, isSent);
+    }
+    while (this.#waiting.length > 0) {
+      const place = this.#free();
+      if (place === null) break;
+      const waiter = this.#waiting.shift()!;
+      this.#occupy(place, waiter, place.connection!.ask(waiter.head));
       waiter.take(place);
     }
     this.#sendAhead();
-  }
-
-  #placeOf(connection: PythonConnection): Place | null {
-    for (const { places } of this.#processes) for (const place of places) if (place.connection === connection) return place;
-    return null;
   }
 
   /** With more places than one, who waits for the first might have to watch the second become free. */
@@ -198,12 +178,11 @@ export class PythonPool {
     if (this.#options.processes * this.#options.threads > 1 || this.#waiting.length === 0) return;
     const place = [...this.#processes].find(({ phase }) => phase === "serving")?.places[0];
     if (!place?.isBusy || !place.mayFollow || !place.connection?.isOpen) return;
-    for (const waiter of this.#waiting) {
-      if (waiter.sent !== null) continue;
-      if (place.ahead === AHEAD || !waiter.isBare || !REPEATABLE.test(waiter.environ.REQUEST_METHOD)) return;
-      waiter.sent = place.connection;
-      place.ahead++;
-      void place.connection.write(waiter.head)?.catch(() => {}); // It is sent again.
+    while (place.ahead.length < AHEAD && this.#waiting.length > 0) {
+      const [waiter] = this.#waiting as [Waiter];
+      if (!waiter.isBare || !REPEATABLE.test(waiter.environ.REQUEST_METHOD)) return;
+      waiter.number = place.connection.ask(waiter.head);
+      place.ahead.push(this.#waiting.shift()!);
     }
   }
 
@@ -224,9 +203,9 @@ export class PythonPool {
   #look(): void {
     const { timeout, log } = this.#options;
     const now = performance.now();
-    this.#waiting = this.#waiting.filter(({ sent, environ, refuse }) => {
-      // What has been sent is answered, whether or not anybody listens.
-      if (sent !== null || !environ["tsgi.signal"].aborted) return true;
+    // What has been sent is answered, whether or not anybody listens.
+    this.#waiting = this.#waiting.filter(({ environ, refuse }) => {
+      if (!environ["tsgi.signal"].aborted) return true;
       refuse(environ["tsgi.signal"].reason);
       return false;
     });

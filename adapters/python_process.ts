@@ -7,6 +7,7 @@ import process from "node:process";
 import type { Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { AppLoadError } from "../core/arbiter/app_load_error.ts";
+import type { Environ } from "../core/gateway/types.ts";
 import type { PythonConnection } from "./python_connection.ts";
 import { openConnection } from "./python_connection.ts";
 
@@ -26,8 +27,25 @@ export interface PythonProcessOptions {
   /** Whole lines of its standard output or error: those that were written at once, such as a traceback. */
   readonly onText: (text: string, from: PythonProcess) => void;
   readonly onEnd: (process: PythonProcess) => void;
+  /** They waited in a connection that has broken, in this order. */
+  readonly onLost: (waiters: readonly Waiter[]) => void;
   /** A place is free. */
   readonly onFree: () => void;
+}
+
+/** A request that waits for its place, or in one. */
+export interface Waiter {
+  /** What it is in the log. */
+  readonly request: string;
+  readonly head: Uint8Array;
+  /** Whether the head is all there is. */
+  readonly isBare: boolean;
+  /** Asked now and then only, since a signal costs more than a small answer. */
+  readonly environ: Pick<Environ, "tsgi.signal" | "REQUEST_METHOD">;
+  readonly take: (place: Place) => void;
+  readonly refuse: (error: unknown) => void;
+  /** Which of the connection's requests it is, where its head has been sent already. */
+  number: number;
 }
 
 export interface Occupant {
@@ -48,8 +66,10 @@ export interface Place {
   occupant: Occupant | null;
   /** Since when the process is waited for; null while nobody waits for it. */
   since: number | null;
-  /** Requests that wait in the connection, behind the one that is answered. */
-  ahead: number;
+  /** Which of the connection's requests is answered. */
+  number: number;
+  /** Who waits in the connection, behind the one that is answered, in the order in which it was written. Nobody else may have the place before. */
+  readonly ahead: Waiter[];
   /** Whether requests may be sent behind the one that is answered, since all of it has been sent. */
   mayFollow: boolean;
   isBusy: boolean;
@@ -85,7 +105,7 @@ export class PythonProcess {
     const child = this.#child = spawn(options.python, [options.script, told], { cwd, env: options.env, stdio: "pipe" });
     this.pid = child.pid;
     child.stdin!.on("error", () => {}); // It has ended, which is told.
-    this.places = Array.from({ length: threads }, () => ({ process: this, connection: null, request: "", occupant: null, since: null, ahead: 0, mayFollow: false, isBusy: false }));
+    this.places = Array.from({ length: threads }, () => ({ process: this, connection: null, request: "", occupant: null, since: null, number: 0, ahead: [], mayFollow: false, isBusy: false }));
     this.ended = new Promise((resolve) => {
       child.on("error", (error) => resolve(error.message));
       child.on("exit", (code, signal) => resolve(signal === null ? `with code ${code}` : `by ${signal}`));
@@ -105,12 +125,12 @@ export class PythonProcess {
   /** Whether it can be given a request now. */
   free(): Place | null {
     if (this.phase !== "serving") return null;
-    return this.places.find((place) => !place.isBusy && place.connection !== null) ?? null;
+    return this.places.find((place) => !place.isBusy && place.ahead.length === 0 && place.connection !== null) ?? null;
   }
 
   /** Whether nobody waits for anything from it. */
   get isIdle(): boolean {
-    return !this.places.some((place) => place.isBusy || place.ahead > 0);
+    return !this.places.some((place) => place.isBusy || place.ahead.length > 0);
   }
 
   /** Ends the request at a place; without `reusable` the process gets a new connection when it accepts one. */
@@ -170,11 +190,15 @@ export class PythonProcess {
     if (this.phase === "booting") this.phase = "serving";
   }
 
+  #lose({ ahead }: Place): void {
+    if (ahead.length > 0) this.#options.onLost(ahead.splice(0));
+  }
+
   /** What was wrong with the process is told by its end. */
   async #connect(place: Place): Promise<void> {
     place.connection?.close();
     place.connection = null;
-    place.ahead = 0;
+    this.#lose(place);
     if (this.phase === "ended") return;
     try {
       place.connection = await openConnection(this.#socket);
@@ -201,7 +225,10 @@ export class PythonProcess {
 
   #over(): void {
     this.phase = "ended";
-    for (const place of this.places) place.connection?.close();
+    for (const place of this.places) {
+      place.connection?.close();
+      this.#lose(place);
+    }
     rmSync(this.#socket, { force: true });
     this.#options.onEnd(this);
   }

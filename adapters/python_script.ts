@@ -5,7 +5,7 @@ export const PYTHON_SCRIPT = String.raw`"""Serves a WSGI application to tsgi. Wh
 
 The request is SCGI's: a netstring of variables, then the body. Answers are frames, TYPE LENGTH ":" DATA, because an SCGI answer cannot
 say that it broke off, and the next request comes over the same connection:
-R ready, H head (JSON: status, headers), B some of the body, E the end, C the end and the connection closes, X an exception (JSON).
+R ready, H head (JSON: status, headers, which request of the connection), B some of the body, E the end, C the end and the connection closes, X an exception (JSON).
 """
 import sys
 
@@ -225,6 +225,7 @@ class Reader:
     def __init__(self, connection):
         self.connection = connection
         self.rest = b""
+        self.count = 0
 
     def more(self):
         block = self.connection.recv(BLOCK)
@@ -248,6 +249,7 @@ class Reader:
                 have += len(parts[-1])
             data = b"".join(parts)
         self.rest = data[size + 1:]
+        self.count += 1
         return data[:size]
 
 
@@ -416,7 +418,7 @@ class Exchange:
         if self.head is None:
             raise AssertionError("The application did not call start_response() before its body")
         self.is_sent = True
-        return frame(b"H", json.dumps(self.head).encode())
+        return frame(b"H", json.dumps([*self.head, self.reader.count]).encode())
 
     def write(self, data):
         if not isinstance(data, bytes):

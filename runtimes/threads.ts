@@ -42,7 +42,7 @@ const LAST_MOMENTS = 2000;
 /** Which settings ask for threads where there are none. */
 export function threadObjections(settings: Pick<Settings, "runtime" | "workerClass" | "threads">): { readonly name: SettingName; readonly reason: string }[] {
   if (settings.runtime !== "node" || threadCount(settings) === null) return [];
-  return [{ name: "workerClass", reason: `${settings.workerClass} needs Bun or Deno, where the threads of a worker share its socket; on Node use async or sync, and more workers` }];
+  return [{ name: settings.threads > 1 ? "threads" : "workerClass", reason: `${settings.workerClass} needs Bun or Deno, where the threads of a worker share its socket; on Node use async or sync, and more workers` }];
 }
 
 export function crewSystem(runtime: Runtime): CrewSystem {

@@ -108,9 +108,10 @@ def application(environ, start_response):
             time.sleep(0.01)
         return text("waited")
     if path == "/note":
-        with open(environ["QUERY_STRING"], "a") as notes:
-            notes.write("noted\\n")
-        return text("noted")
+        file, note = environ["QUERY_STRING"].split("&")
+        with open(file, "a") as notes:
+            notes.write(note + "\\n")
+        return text(note)
     if path == "/both":
         barrier.wait(20)
         return text("both")

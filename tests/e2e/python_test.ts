@@ -1,7 +1,7 @@
 /** `tsgi wsgi` and wrapWsgi(): Python's applications, unchanged, with Debian's Flask and Django. */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { delimiter, join } from "node:path";
 import process from "node:process";
@@ -244,7 +244,7 @@ test("a Python process that dies is replaced: 502 for its request, and the next 
   });
 });
 
-test("who waits behind a request whose process dies, or whose client goes, is answered, and asked once", async () => {
+test("who waits behind a request whose process dies, or whose client goes, gets his own answer, and is asked once", async () => {
   await served("plain", { "plain.py": PLAIN }, ["--admin-bind", "127.0.0.1:0"], async ({ server, folder, port, url }) => {
     const admin = (await server.logged(/Admin listening at: (http:\S+)/))[1]!;
     const inFlight = async () => Number(/^tsgi_requests_in_flight\b.* (\d+)$/m.exec(await (await fetch(`${admin}/metrics`)).text())?.[1] ?? 0);
@@ -254,9 +254,10 @@ test("who waits behind a request whose process dies, or whose client goes, is an
       const first = connect(port, "127.0.0.1").on("error", () => {});
       first.write(`GET /wait?${folder} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
       await server.until(() => readdirSync(folder).includes("begun"), "the first request to be in flight");
-      const rest = [...Array(12).keys()].map(() => fetch(`${url}/note?${notes}`).then((response) => response.text()));
+      const all = Array.from({ length: 24 }, (_, i) => `note${i}`);
+      const rest = all.map((note) => fetch(`${url}/note?${notes}&${note}`).then((response) => response.text()));
       const posted = fetch(`${url}/rest`, { method: "POST", body: "posted" }).then((response) => response.text());
-      while (await inFlight() < 14) await new Promise((resolve) => setTimeout(resolve, 20));
+      while (await inFlight() < all.length + 2) await new Promise((resolve) => setTimeout(resolve, 20));
       if (ends === "process") {
         process.kill(python, "SIGKILL");
         let answer = "";
@@ -268,11 +269,22 @@ test("who waits behind a request whose process dies, or whose client goes, is an
         await new Promise((resolve) => setTimeout(resolve, 600));
         writeFileSync(join(folder, "go"), "");
       }
-      assert.deepEqual(await Promise.all(rest), Array(12).fill("noted"));
+      assert.deepEqual(await Promise.all(rest), all);
       assert.match(await posted, /posted/);
-      assert.equal(readFileSync(notes, "utf8"), "noted\n".repeat(12));
+      assert.deepEqual(readFileSync(notes, "utf8").trim().split("\n").sort(), [...all].sort());
       assert.equal(Number(curl(`${url}/pid`)) === python, ends === "client");
     }
+  });
+});
+
+test("an answer that is not the request's own is shown to nobody", async () => {
+  const crooked = `#!/bin/sh\nsed -i 's/self.count += 1/self.count += 2/' "$1" && exec ${PYTHON} "$@"\n`;
+  await withFolder({ "plain.py": PLAIN, crooked }, async (folder) => {
+    chmodSync(join(folder, "crooked"), 0o755);
+    await withServer({ args: ["wsgi", "plain", "-b", "127.0.0.1:0", "--python", join(folder, "crooked")], cwd: folder, env: { TMPDIR: folder } }, async (server) => {
+      assert.match(curl("-i", `http://127.0.0.1:${await server.port()}/pid`), /^HTTP\/1.1 500 /);
+      await server.logged(/Python process \(pid: \d+\) answered request 2 of its connection, expected 1/);
+    });
   });
 });
 

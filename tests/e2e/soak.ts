@@ -8,7 +8,7 @@ import { createSocket } from "node:dgram";
 import { createServer } from "node:http";
 import { residentBytes } from "../bench/process_family.ts";
 import { load, type LoadReport } from "./load.ts";
-import { Server, withFolder } from "./server.ts";
+import { runtime, Server, withFolder } from "./server.ts";
 
 /** Resident memory of a process when so many requests had been answered. */
 interface Sample {
@@ -71,7 +71,9 @@ export async function soak({ seconds, features = true }: { readonly seconds: num
 const FEATURES = [
   "--access-logfile", "/dev/null", "--access-log-format", "json", "--request-id", "--request-id-response", "--admin-bind", "127.0.0.1:0", "--control-socket", "ctl",
   "--request-timeout", "30", "--slow-request", "10", "--loop-lag", "5", "--limit-concurrency", "1000", "--capture-output",
-  "--black-box", ".", "--otlp-sample-ratio", "0.05", "--warmup", "GET / x5", "--max-rss", "2000", "--log-syslog", "--disable-redirect-access-to-syslog",
+  "--black-box", ".", "--otlp-sample-ratio", "0.05", "--warmup", "GET / x5", "--max-rss", "2000",
+  // Through the C library, which Node does not call.
+  ...(runtime === "node" ? [] : ["--log-syslog", "--disable-redirect-access-to-syslog"]),
 ];
 
 async function soaked(server: Server, seconds: number): Promise<SoakReport> {
