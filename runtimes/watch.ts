@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { parseAppUri } from "../core/arbiter/app_uri.ts";
 import { due, notice, type Unsettled } from "../core/arbiter/debounce.ts";
 import { isGlob } from "../core/arbiter/glob.ts";
-import type { Watch } from "../core/arbiter/supervise.ts";
+import type { Watch } from "../core/arbiter/supervise_options.ts";
 import type { Log } from "../core/logging/record.ts";
 import type { Settings } from "../core/settings/table.ts";
 import { expand } from "./glob_walk.ts";

@@ -2,7 +2,7 @@
 import type { Settings } from "../settings/table.ts";
 import { preflight } from "./preflight.ts";
 import type { ArbiterSystem } from "./process.ts";
-import { type Surroundings, title } from "./supervise.ts";
+import { type Surroundings, title } from "./supervise_options.ts";
 
 /** Resolves with gunicorn's exit code: 0 when the application loads, 1 when not; the worker's own log says why. */
 export async function check(system: ArbiterSystem, settings: Settings, surroundings: Surroundings): Promise<number> {

@@ -252,9 +252,10 @@ function fetchHandler(fetch: FetchHandler, { system, settings, scheme, door, tra
 
   function ended(answer: Response, request: Request, platform: unknown): Response {
     // An answer may go on reading the request's body, and Deno's shutdown would break that: there the server tells when all is done.
-    const { completed } = platform as { readonly completed?: Promise<void> };
-    if (completed !== undefined && request.method !== "GET" && request.method !== "HEAD") completed.then(done, done);
-    else done();
+    const { method } = request;
+    const completed = method === "GET" || method === "HEAD" ? undefined : (platform as { readonly completed?: Promise<void> }).completed;
+    if (completed === undefined) done();
+    else completed.then(done, done);
     if (answer.status === 101) return answer; // An upgraded connection: Deno ends its server if it gets another Response.
     const response = settings.serverHeader && !answer.headers.has("server") ? withHeader(answer, "server", SOFTWARE) : answer;
     return door.closing ? withHeader(response, "connection", "close") : response;

@@ -2,7 +2,7 @@
 import type { Settings } from "../settings/table.ts";
 import type { Breakage, HooksOrder } from "./message.ts";
 import type { ArbiterSystem, Child, Ending } from "./process.ts";
-import type { Surroundings } from "./supervise.ts";
+import type { Surroundings } from "./supervise_options.ts";
 
 export interface PreflightOptions {
   readonly settings: Settings;

@@ -1,5 +1,5 @@
 /**
- * The arbiter's side of the hooks. arbiter.ts decides without knowing of them; supervise.ts calls them around what it carries out.
+ * The arbiter's side of the hooks. arbiter.ts decides without knowing of them; arbiter_loop.ts calls them around what it carries out.
  *
  * The rules:
  *

@@ -39,7 +39,8 @@ for (const isShared of [true, false]) {
         for (let i = 0; i < 100; i++) assert.equal(await ask(`http://127.0.0.1:${server.port}/none`), "404 x");
         const stats = await server.until((s) => s.requests!.total === 1000 && series(s, "orders").reduce((a, b) => a + b, 0) === 1000, "1000 requests");
         assert.deepEqual([stats.requests!.statuses["2xx"], stats.requests!.statuses["4xx"], stats.requests!.inFlight], [900, 100, 0]);
-        assert.equal(stats.requests!.duration.count, 1000);
+        // Beyond some hundreds in a thread, one duration stands for eight.
+        assert.ok(Math.abs(stats.requests!.duration.count - 1000) <= 40, `${stats.requests!.duration.count} timed`);
         assert.deepEqual(stats.workers.length, 1);
         assert.deepEqual(series(stats, "threads"), [3], "a gauge is the sum over all threads");
         assert.ok(series(stats, "largest")[0]! < 1);
