@@ -58,7 +58,9 @@ export interface SpawnOptions {
   /** The sockets of its own slot, for a worker that can only be born with them. */
   readonly descriptors: () => readonly number[];
   readonly env: Readonly<Record<string, string>>;
+  /** Its working directory. */
   readonly directory: string;
+  /** Where its application is, and so the configuration of the runtime for it. */
   readonly appDirectory: string;
   /** What the process may do; everything if absent. */
   readonly permissions?: Permissions;

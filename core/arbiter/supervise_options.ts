@@ -6,8 +6,7 @@ import type { HookSource } from "../settings/hooks.ts";
 import type { Settings } from "../settings/table.ts";
 import type { Owner } from "./listener.ts";
 import type { Note } from "./notes.ts";
-import type { Permissions } from "./permissions.ts";
-import type { Identity } from "./process.ts";
+import type { SpawnOptions } from "./process.ts";
 import type { Arbiter, ArbiterEvent, Effect } from "./step/state.ts";
 import type { Tls } from "./tls.ts";
 import type { Upgrade } from "./upgrade.ts";
@@ -67,17 +66,7 @@ export interface Watch {
 }
 
 /** What a worker finds around it. */
-export interface Surroundings {
-  readonly env: Readonly<Record<string, string>>;
-  /** Its working directory. */
-  readonly directory: string;
-  /** Where its application is, and so the configuration of the runtime for it. */
-  readonly appDirectory: string;
-  /** What it may do; everything if absent. */
-  readonly permissions?: Permissions;
-  readonly identity?: Identity;
-  readonly onOutput?: (line: string) => void;
-}
+export type Surroundings = Pick<SpawnOptions, "env" | "directory" | "appDirectory" | "permissions" | "identity" | "onOutput">;
 
 /** What `ps` shows: `tsgi: master [NAME]`, and for the worker in slot 0 `tsgi: worker [NAME] #0`. */
 export function title(role: "master" | "worker", settings: Settings, which = ""): string {

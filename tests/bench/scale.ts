@@ -24,7 +24,7 @@ async function byWorkers(runtime: RuntimeName, seconds: number): Promise<string>
       const found = await load({ port: running.port, core: null, seconds });
       const bytes = family(running.pid).map(privateBytes);
       const [arbiter = 0] = bytes;
-      lines.push(`| ${workers} | ${Math.round(found.perSecond)} | ${found.p50}, ${found.p99} | ${mib(arbiter)} | ${mib(bytes.reduce((a, b) => a + b, 0))} |`);
+      lines.push(`| ${workers} | ${Math.round(found.perSecond)} | ${found.p50.toFixed(2)}, ${found.p99.toFixed(2)} | ${mib(arbiter)} | ${mib(bytes.reduce((a, b) => a + b, 0))} |`);
     });
   }
   return table("| workers | requests/s | p50, p99 (ms) | memory of the arbiter, MiB | of all, MiB |", lines);
@@ -43,7 +43,7 @@ async function byConnections(runtime: RuntimeName, seconds: number): Promise<str
         const found = await load({ port: running.port, core: null, seconds, connections: 8 });
         const open = sockets.filter((socket) => !socket.destroyed).length;
         for (const socket of sockets) socket.destroy();
-        lines.push(`| ${contestant.name} | ${count} | ${open} | ${mib(after - before)} | ${found.p50}, ${found.p99} |`);
+        lines.push(`| ${contestant.name} | ${count} | ${open} | ${mib(after - before)} | ${found.p50.toFixed(2)}, ${found.p99.toFixed(2)} |`);
       });
     }
   }
