@@ -3,7 +3,8 @@ import { hostname } from "node:os";
 import process from "node:process";
 import type { Level, Log } from "../core/logging/record.ts";
 import { parseSyslogAddress, syslogForm } from "../core/logging/syslog.ts";
-import type { SettingName, Settings } from "../core/settings/table.ts";
+import type { Objection } from "../core/settings/problem.ts";
+import type { Settings } from "../core/settings/table.ts";
 import { openSyslog, syslogObstacle } from "./syslog.ts";
 
 export interface ArbiterSyslog {
@@ -26,6 +27,6 @@ export function arbiterSyslog(settings: Settings, log: Log): ArbiterSyslog | nul
 }
 
 /** What this machine has against syslog. */
-export function syslogObjections({ logSyslog }: Pick<Settings, "logSyslog">): { readonly name: SettingName; readonly reason: string }[] {
+export function syslogObjections({ logSyslog }: Pick<Settings, "logSyslog">): Objection[] {
   return logSyslog && syslogObstacle !== null ? [{ name: "logSyslog", reason: `its sockets are opened through the C library, which is not possible here: ${syslogObstacle}` }] : [];
 }

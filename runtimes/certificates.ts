@@ -4,18 +4,14 @@ import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { createSecureContext } from "node:tls";
 import type { KeyPair, Tls } from "../core/arbiter/tls.ts";
-import type { SettingName, Settings } from "../core/settings/table.ts";
+import type { Objection } from "../core/settings/problem.ts";
+import type { Settings } from "../core/settings/table.ts";
 import { isSecure, wantsHttp2 } from "../core/settings/tls.ts";
 
 /** How often the files are looked at, in milliseconds. */
 const LOOK = 2000;
 
 type TlsFile = "certfile" | "keyfile" | "caCerts" | "ciphers";
-
-export interface Objection {
-  readonly name: SettingName;
-  readonly reason: string;
-}
 
 export interface ReadTls {
   /** Null without TLS, or when there are objections. */

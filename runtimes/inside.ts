@@ -4,7 +4,8 @@
  */
 import process from "node:process";
 import type { WsgiAdapter } from "../core/arbiter/wsgi.ts";
-import type { Settings, SettingName } from "../core/settings/table.ts";
+import type { Objection } from "../core/settings/problem.ts";
+import type { Settings } from "../core/settings/table.ts";
 import { parseAppUri } from "../core/arbiter/app_uri.ts";
 import { runtime } from "./current.ts";
 
@@ -41,9 +42,9 @@ export async function runInside(given: Contents): Promise<void> {
 }
 
 /** What a program with its application inside cannot do. */
-export function insideObjections(settings: Settings): { readonly name: SettingName; readonly reason: string }[] {
+export function insideObjections(settings: Settings): Objection[] {
   if (contents === null) return [];
-  const found: { readonly name: SettingName; readonly reason: string }[] = [];
+  const found: Objection[] = [];
   if (settings.reload && settings.app === contents.app) {
     found.push({ name: "reload", reason: "the application is inside this program and does not change, leave it out" });
   }

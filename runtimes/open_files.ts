@@ -3,7 +3,8 @@
  * both runtimes with some room. A server that could be started and would then fail at its first reload, or its first client, is not started.
  */
 import { readFileSync } from "node:fs";
-import type { SettingName, Settings } from "../core/settings/table.ts";
+import type { Objection } from "../core/settings/problem.ts";
+import type { Settings } from "../core/settings/table.ts";
 import { threadCount } from "../core/arbiter/worker_class.ts";
 
 /** Of the arbiter: its own (27 on Deno), and for each worker channels, its slot at each address, and during a reload its successor's. */
@@ -27,7 +28,7 @@ export interface OpenFiles {
 }
 
 /** What the limit has against the settings. Without a limit that can be read, nothing. */
-export function openFilesObjections({ settings, workers, limit = openFilesLimit() }: OpenFiles): { readonly name: SettingName; readonly reason: string }[] {
+export function openFilesObjections({ settings, workers, limit = openFilesLimit() }: OpenFiles): Objection[] {
   const forArbiter = ARBITER + workers * (WORKER + addressCount(settings));
   const need = Math.max(forArbiter, inWorker(settings) + CONNECTIONS);
   if (limit === null || limit >= need) return [];

@@ -1,7 +1,8 @@
 /** The main thread's side of a worker's threads: web workers, whose every message is one of those below. */
 import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
 import { threadCount } from "../core/arbiter/worker_class.ts";
-import type { SettingName, Settings } from "../core/settings/table.ts";
+import type { Objection } from "../core/settings/problem.ts";
+import type { Settings } from "../core/settings/table.ts";
 import type { CrewSystem, Signal, Thread, ThreadOptions } from "../core/arbiter/process.ts";
 import { cutConnections } from "./connections.ts";
 import { closeDescriptor } from "./descriptor_channel.ts";
@@ -40,7 +41,7 @@ export type FromThread = {
 const LAST_MOMENTS = 2000;
 
 /** Which settings ask for threads where there are none. */
-export function threadObjections(settings: Pick<Settings, "runtime" | "workerClass" | "threads">): { readonly name: SettingName; readonly reason: string }[] {
+export function threadObjections(settings: Pick<Settings, "runtime" | "workerClass" | "threads">): Objection[] {
   if (settings.runtime !== "node" || threadCount(settings) === null) return [];
   return [{ name: settings.threads > 1 ? "threads" : "workerClass", reason: `${settings.workerClass} needs Bun or Deno, where the threads of a worker share its socket; on Node use async or sync, and more workers` }];
 }

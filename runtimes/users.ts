@@ -3,6 +3,7 @@ import { closeSync, constants, fchownSync, fstatSync, openSync, readFileSync } f
 import { resolve } from "node:path";
 import process from "node:process";
 import type { Identity } from "../core/arbiter/process.ts";
+import type { Objection } from "../core/settings/problem.ts";
 import type { SettingName, Settings } from "../core/settings/table.ts";
 import { runtime } from "./current.ts";
 import { libc } from "./libc.ts";
@@ -41,7 +42,7 @@ export function identityOf({ user, group, initgroups }: Wanted): Identity | unde
 }
 
 /** What this machine has against `user`, `group` and `initgroups`. */
-export function objections(settings: Wanted): { readonly name: SettingName; readonly reason: string }[] {
+export function objections(settings: Wanted): Objection[] {
   const { user, group, initgroups } = settings;
   const found: { name: SettingName; reason: string }[] = [];
   const object = (name: SettingName, reason: string) => void found.push({ name, reason });

@@ -49,3 +49,8 @@ export function withHeader(response: Response, name: string, value: string): Res
 export function isAwaited(answer: Response | Promise<Response>): answer is Promise<Response> {
   return typeof (answer as Partial<Promise<Response>>).then === "function";
 }
+
+/** What we say ourselves, in the application's place. */
+export function plainAnswer(status: number, text: string, headers: Readonly<Record<string, string>> = {}): Response {
+  return new Response(text, { status, headers: { "content-type": "text/plain; charset=utf-8", ...headers } });
+}

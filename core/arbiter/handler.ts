@@ -14,7 +14,7 @@ import { identityFields, requestIdentity } from "../tracing/request_identity.ts"
 import { VERSION } from "../version.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import type { Application } from "./application.ts";
-import { checkAnswer, withHeader } from "./fetch_answer.ts";
+import { checkAnswer, plainAnswer, withHeader } from "./fetch_answer.ts";
 import { forwardedServer } from "./forwarded.ts";
 import { ForwarderHeaders } from "./forwarder_headers.ts";
 import type { Address, NativeHandler } from "./listener.ts";
@@ -231,7 +231,7 @@ function fetchHandler(fetch: FetchHandler, { system, settings, scheme, door, tra
 
   function refused(request: Request, platform: unknown): Response {
     refusals.note(request, platform, { why: "target", reason: refusedReason(request, "target") });
-    return plain(400, "Bad Request");
+    return plainAnswer(400, "Bad Request");
   }
 
   function settled(answer: unknown, request: Request, platform: unknown): Response {
@@ -247,7 +247,7 @@ function fetchHandler(fetch: FetchHandler, { system, settings, scheme, door, tra
   function failed(error: unknown, request: Request, platform: unknown): Response {
     const stack = stackOf(error);
     if (!isTold(error)) log("error", "request-error", { method: request.method, path: request.url, reason: thrownText(error), ...(stack === undefined ? {} : { stack }), ...identityFields(request) });
-    return ended(plain(500, "Internal Server Error"), request, platform);
+    return ended(plainAnswer(500, "Internal Server Error"), request, platform);
   }
 
   function ended(answer: Response, request: Request, platform: unknown): Response {
@@ -264,8 +264,4 @@ function fetchHandler(fetch: FetchHandler, { system, settings, scheme, door, tra
   function done(): void {
     leave(traffic, door);
   }
-}
-
-function plain(status: number, text: string): Response {
-  return new Response(text, { status, headers: { "content-type": "text/plain; charset=utf-8" } });
 }

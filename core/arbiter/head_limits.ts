@@ -4,6 +4,7 @@
  */
 import type { Settings } from "../settings/table.ts";
 import type { Check } from "./gate.ts";
+import { firstRefusal } from "./refusals.ts";
 
 type Limits = Pick<Settings, "limitRequestLine" | "limitRequestFields" | "limitRequestFieldSize">;
 
@@ -28,9 +29,8 @@ function checkLine(method: string, url: string, limit: number): ReturnType<Check
 /** A field's size is that of its line without the end: name, colon, blank and value. */
 function checkFields(headers: Headers, most: number, largest: number): ReturnType<Check> {
   let count = 0;
-  for (const [name, value] of headers) {
+  return firstRefusal(headers, (value, name) => {
     if (++count > most) return { status: 431, why: "fields", reason: "limit request headers fields" };
-    if (name.length + value.length + 2 > largest) return { status: 431, why: "field-size", reason: "limit request headers fields size" };
-  }
-  return null;
+    return name.length + value.length + 2 > largest ? { status: 431, why: "field-size", reason: "limit request headers fields size" } : null;
+  });
 }

@@ -11,7 +11,7 @@ import type { Log } from "../logging/record.ts";
 import type { Meter } from "../metrics/meter.ts";
 import type { Settings } from "../settings/table.ts";
 import { identityFields, requestIdentity } from "../tracing/request_identity.ts";
-import { isAwaited } from "./fetch_answer.ts";
+import { isAwaited, plainAnswer } from "./fetch_answer.ts";
 import type { NativeHandler } from "./listener.ts";
 import type { Millis } from "./process.ts";
 import { type Register, requestLine } from "./register.ts";
@@ -118,7 +118,7 @@ export class InFlight {
   }
 
   #refuse(one: Awaited): void {
-    const response = unavailable();
+    const response = plainAnswer(503, TEXT, { connection: "close" });
     this.#options.requestLog?.refuse(one, response, TEXT.length);
     one.answer(response);
   }
@@ -157,7 +157,3 @@ export class InFlight {
 }
 
 const TEXT = "Service Unavailable\n";
-
-function unavailable(): Response {
-  return new Response(TEXT, { status: 503, headers: { "content-type": "text/plain; charset=utf-8", connection: "close" } });
-}

@@ -1,6 +1,7 @@
 /** Load that a worker refuses: beyond a number of requests in flight, an answer at once is worth more than a place in a queue. */
 import type { Log } from "../logging/record.ts";
 import type { Meter } from "../metrics/meter.ts";
+import { plainAnswer } from "./fetch_answer.ts";
 import type { NativeHandler } from "./listener.ts";
 import type { Millis } from "./process.ts";
 import type { RequestLog } from "./request_log.ts";
@@ -33,10 +34,7 @@ export class ConcurrencyLimit {
       this.#meter?.end(this.#meter.begin(), 503);
       if (this.#refused++ === 0) setTimeout(() => this.#tell(), TELL);
       const closing = door.closing ? { connection: "close" } : {};
-      const response = new Response(TEXT, {
-        status: 503,
-        headers: { "content-type": "text/plain; charset=utf-8", "retry-after": "1", ...closing },
-      });
+      const response = plainAnswer(503, TEXT, { "retry-after": "1", ...closing });
       this.#requestLog?.refuse({ since: performance.now(), request, platform }, response, TEXT.length);
       return response;
     };

@@ -5,7 +5,7 @@
  * To adopt a socket takes the C library, which is everything, and /proc, which Deno shows only to who may do everything. So workers have to
  * bind by themselves, and do without all else that the C library is for.
  */
-import type { Problem } from "../settings/problem.ts";
+import { cannotUse, type Problem } from "../settings/problem.ts";
 import type { SettingName, Settings } from "../settings/table.ts";
 
 /** Paths, hosts and programs, by Deno's names; `*` is all of them. */
@@ -31,7 +31,7 @@ export function permissionProblems(settings: Settings, sources: Readonly<Record<
   return NAMES.flatMap((name) => {
     const isWrong = settings[name].some((value) => value === "" || value.includes(","));
     const why = settings[name].length === 0 ? null : isWrong ? `expected values without commas, or *, got ${JSON.stringify(settings[name])}` : reason;
-    return why === null ? [] : [{ label: sources[name], kind: "value", message: `Cannot use ${sources[name]}: ${why}` } satisfies Problem];
+    return why === null ? [] : [cannotUse(sources[name], why)];
   });
 }
 

@@ -1,5 +1,6 @@
 /** `--redirect-http`: who comes over plain HTTP is sent to the same URL over https, with the same method and body. */
 import type { FetchHandler } from "../gateway/types.ts";
+import { plainAnswer } from "./fetch_answer.ts";
 
 export interface RedirectOptions {
   /** Where https is served. */
@@ -13,12 +14,8 @@ export function redirectToHttps({ port, noHost }: RedirectOptions): FetchHandler
   const suffix = port === 443 ? "" : `:${port}`;
   return ({ url }) => {
     const [, authority = "", target = ""] = /^http:\/\/([^/?#]*)([^#]*)/.exec(url) ?? [];
-    if (authority === "" || authority === noHost()) return plain(400, "Bad Request\n");
+    if (authority === "" || authority === noHost()) return plainAnswer(400, "Bad Request\n");
     const location = `https://${authority.replace(/:\d+$/, "")}${suffix}${target.startsWith("/") ? "" : "/"}${target}`;
-    return plain(308, `Moved to ${location}\n`, { location });
+    return plainAnswer(308, `Moved to ${location}\n`, { location });
   };
-}
-
-function plain(status: number, text: string, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(text, { status, headers: { "content-type": "text/plain; charset=utf-8", ...headers } });
 }

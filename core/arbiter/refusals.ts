@@ -1,4 +1,5 @@
 /** Requests that never reach the application: what each is told, and who else hears of it. */
+import { status } from "../gateway/status.ts";
 import type { Log } from "../logging/record.ts";
 import type { Counter } from "../metrics/registry.ts";
 import { identityFields } from "../tracing/request_identity.ts";
@@ -14,17 +15,6 @@ export interface Refusal {
   /** For the log, the end of "Invalid request from ip=...: ". */
   readonly reason: string;
 }
-
-const TEXTS: Readonly<Record<Refusal["status"], string>> = {
-  400: "Bad Request",
-  405: "Method Not Allowed",
-  408: "Request Timeout",
-  413: "Content Too Large",
-  414: "URI Too Long",
-  417: "Expectation Failed",
-  431: "Request Header Fields Too Large",
-  501: "Not Implemented",
-};
 
 /** Lines within a second, beyond which refusals are counted and told together: nobody may fill the log. */
 const MOST_LINES = 10;
@@ -55,7 +45,7 @@ export class Refusals {
   refuse(request: Request, platform: unknown, refusal: Refusal): Response {
     this.note(request, platform, refusal);
     const { requestLog, lastAnswer = plainly } = this.#options;
-    const text = `${TEXTS[refusal.status]}\n`;
+    const text = `${status(refusal.status).slice(4)}\n`;
     const headers: Record<string, string> = { "content-type": "text/plain; charset=utf-8", connection: "close" };
     const init = { status: refusal.status, headers };
     const response = request.method === "HEAD" ? new Response(null, init) : lastAnswer(text, init);
@@ -83,7 +73,16 @@ function plainly(text: string, init: Parameters<LastAnswer>[1]): Response {
   return new Response(text, init);
 }
 
-/** A client's text in a log: what is no visible ASCII escaped, and no more than a bit of it. */
+/** A bit of a client's text, between quotes. What could not stand in a log line, the log escapes. */
 export function quoted(text: string): string {
   return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}...` : text);
+}
+
+/** What `check` has against the first header it does not take. On Deno, `for of` would take seven times as long. */
+export function firstRefusal(headers: Headers, check: (value: string, name: string) => Refusal | null): Refusal | null {
+  let found: Refusal | null = null;
+  headers.forEach((value, name) => {
+    found ??= check(value, name);
+  });
+  return found;
 }

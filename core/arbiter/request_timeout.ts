@@ -10,6 +10,7 @@ import type { Fields, Log } from "../logging/record.ts";
 import { timeout } from "../middleware/timeout.ts";
 import { identityFields } from "../tracing/request_identity.ts";
 import type { Application } from "./application.ts";
+import { plainAnswer } from "./fetch_answer.ts";
 import type { Millis, WorkerSystem } from "./process.ts";
 import { requestLine } from "./register.ts";
 
@@ -56,7 +57,7 @@ function bounded(fetch: FetchHandler, { limit, isWhole, tell }: Bounds): FetchHa
       const timer = setTimeout(() => {
         isExpired = true;
         expire();
-        resolve(new Response("Gateway Timeout\n", { status: 504, headers: { "content-type": "text/plain; charset=utf-8" } }));
+        resolve(plainAnswer(504, "Gateway Timeout\n"));
       }, limit);
       Promise.resolve(answer as Response).then((response) => {
         clearTimeout(timer);

@@ -8,6 +8,7 @@ import type { Tracing } from "../otlp/tracing.ts";
 import type { Settings } from "../settings/table.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import { type Application, AppLoadError, loadApplication } from "./application.ts";
+import { plainAnswer } from "./fetch_answer.ts";
 import { createHandler, type Handler, type Handling } from "./handler.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { identified } from "./identify.ts";
@@ -451,7 +452,7 @@ async function linted(application: Application, log: Log): Promise<Application> 
 }
 
 function refuse(): Response {
-  return new Response("Internal Server Error", { status: 500, headers: { "content-type": "text/plain; charset=utf-8" } });
+  return plainAnswer(500, "Internal Server Error");
 }
 
 export function explain(error: unknown): { readonly reason: string; readonly stack?: string } {

@@ -13,7 +13,7 @@ import type { Settings } from "../settings/table.ts";
 import { forwardedScheme } from "./forwarded.ts";
 import type { Check } from "./gate.ts";
 import { isTrusted, parseTrusted } from "./networks.ts";
-import { quoted, type Refusal } from "./refusals.ts";
+import { firstRefusal, quoted, type Refusal } from "./refusals.ts";
 import { peerOf } from "./request_log.ts";
 
 export interface StrictOptions extends Pick<Settings, "forwardedAllowIps" | "secureSchemeHeaders"> {
@@ -42,12 +42,10 @@ function checkHost(host: string | null, url: string, madeUp: string | null): Ref
 }
 
 function checkValues(headers: Headers): Refusal | null {
-  for (const [name, value] of headers) {
+  return firstRefusal(headers, (value, name) => {
     if (CONTROL.test(value)) return { status: 400, why: "header", reason: `Invalid HTTP Header: ${quoted(name)} has a control character` };
-    const refusal = CHECKS[name]?.(value);
-    if (refusal) return refusal;
-  }
-  return null;
+    return CHECKS[name]?.(value) ?? null;
+  });
 }
 
 const CHECKS: Readonly<Record<string, (value: string) => Refusal | null>> = Object.assign(Object.create(null), {

@@ -1,6 +1,7 @@
 /** The handler that a worker class puts in place of tsgi's own, and what becomes of its mistakes. */
 import type { Log } from "../logging/record.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
+import { plainAnswer } from "./fetch_answer.ts";
 import type { NativeHandler } from "./listener.ts";
 import type { ClassWorker, WorkerClass } from "./worker_class.ts";
 
@@ -21,7 +22,7 @@ export function wrapped(workerClass: WorkerClass, handler: NativeHandler, { log,
     function failed(error: unknown): Response {
       const stack = stackOf(error);
       log("error", "request-error", { method: request.method, path: request.url, reason: thrownText(error), ...(stack === undefined ? {} : { stack }) });
-      return new Response("Internal Server Error", { status: 500, headers: { "content-type": "text/plain; charset=utf-8" } });
+      return plainAnswer(500, "Internal Server Error");
     }
   };
 }

@@ -130,15 +130,15 @@ function copiedEnviron(scope: Scope): Environ {
 
 function eagerEnviron(scope: Scope): Environ {
   const environ: Record<string, unknown> = {};
-  fill(environ, scope, true);
+  fill(environ, scope);
   return environ as Environ;
 }
 
 /** Makes every key that is not there yet. */
-function fill(target: Record<string, unknown>, scope: Scope, isFresh: boolean): void {
+function fill(target: Record<string, unknown>, scope: Scope): void {
   const { deployer } = scope.settings;
   for (const [key, make] of plainMakers()) {
-    if (!isFresh && Object.hasOwn(target, key)) continue;
+    if (Object.hasOwn(target, key)) continue;
     const value = make(scope);
     if (value !== undefined) target[key] = value;
   }
@@ -147,7 +147,7 @@ function fill(target: Record<string, unknown>, scope: Scope, isFresh: boolean): 
     Object.defineProperty(target, "tsgi.signal", LAZY_SIGNAL);
   }
   eachHeader(scope, (key, value) => {
-    if (isFresh || !Object.hasOwn(target, key)) target[key] = value;
+    if (!Object.hasOwn(target, key)) target[key] = value;
   });
   // Last, because what comes from the request wins (SPEC E-5).
   for (const key in deployer) if (!Object.hasOwn(target, key)) target[key] = deployer[key];
@@ -339,7 +339,7 @@ class LazyEnviron implements ProxyHandler<Record<string, unknown>> {
     if (this.#isFilled) return;
     this.scope.settings.sampler.noteEnumerated();
     new Owned(this.proxy, this.scope);
-    fill(this.#target, this.scope, false);
+    fill(this.#target, this.scope);
     this.#isFilled = true;
   }
 

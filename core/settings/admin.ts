@@ -1,7 +1,7 @@
 /** What `--admin-bind` and `--admin-token` mean together. */
 import type { Address } from "../arbiter/listener.ts";
 import { parseAddress, type Reading } from "./address.ts";
-import type { Problem } from "./problem.ts";
+import { cannotUse, type Problem } from "./problem.ts";
 import type { SettingName, Settings } from "./table.ts";
 import { showWritten } from "./value.ts";
 
@@ -24,7 +24,7 @@ export function isLoopbackHost(host: string): boolean {
 /** What is wrong with them. The token itself is never told. */
 export function adminProblems({ adminBind, adminToken }: Pick<Settings, "adminBind" | "adminToken">, sources: Readonly<Record<SettingName, string>>): Problem[] {
   const problems: Problem[] = [];
-  const refuse = (name: "adminBind" | "adminToken", reason: string) => problems.push({ label: sources[name], kind: "value", message: `Cannot use ${sources[name]}: ${reason}` });
+  const refuse = (name: "adminBind" | "adminToken", reason: string) => problems.push(cannotUse(sources[name], reason));
   if (adminToken !== null && !/^[\x21-\x7e]+$/.test(adminToken)) refuse("adminToken", "expected visible ASCII characters without blanks, as a header may have them");
   if (adminBind === null) return problems;
   const reading = readAdminAddress(adminBind);

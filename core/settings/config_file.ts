@@ -4,7 +4,7 @@
  */
 import { type GivenHooks, hookOf, hookProblem, type Hooks, nearestHook } from "./hooks.ts";
 import { isSettingName, nearestSetting, onlyFlag } from "./names.ts";
-import type { Problem } from "./problem.ts";
+import { cannotUse, type Problem } from "./problem.ts";
 import type { Entry } from "./resolve.ts";
 import { type Given, rowOf } from "./table.ts";
 import { whyUnsupported } from "./unsupported.ts";
@@ -82,7 +82,7 @@ export function fromConfig(written: unknown, label: string, { json = false }: { 
       if (value === undefined) continue;
       const why = Object.hasOwn(hooks, hook) ? "preFork and preSpawn are one hook, write only one of them" : hookProblem(hook, value, { json });
       if (why === null) hooks[hook] = value;
-      else problems.push({ label: place, kind: "value", message: `Cannot use ${place}: ${why}` });
+      else problems.push(cannotUse(place, why));
     } else if (!isSettingName(key)) problems.push({ label: place, kind: "value", message: unknownKey(key, label) });
     else if (rowOf(key).commandLineOnly === true) problems.push({ label: place, kind: "value", message: onlyFlag(key, place) });
     // A computed config says undefined for "as if I had not written it".

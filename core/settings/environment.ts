@@ -1,6 +1,6 @@
 /** The environment as a source of settings: `TSGI_*`, and the variables platforms set for every server. */
 import { nearestSetting, onlyConfigFile, onlyFlag, variableOf } from "./names.ts";
-import type { Problem } from "./problem.ts";
+import { cannotUse, type Problem } from "./problem.ts";
 import type { Entry } from "./resolve.ts";
 import { rowOf, SETTING_NAMES, type SettingRow } from "./table.ts";
 
@@ -42,7 +42,7 @@ function misspelt(env: Env): Problem[] {
     const word = label.slice(5);
     const meant = word.length < 6 ? undefined : nearestSetting(word);
     if (meant === undefined) continue;
-    problems.push({ label, kind: "value", message: `Cannot use ${label}: there is no such variable, did you mean ${variableOf(meant)}?` });
+    problems.push(cannotUse(label, `there is no such variable, did you mean ${variableOf(meant)}?`));
   }
   return problems;
 }

@@ -14,7 +14,7 @@ import { parseWarmup } from "../arbiter/warmup.ts";
 import { builtInClass, readWorkerClass, type WorkerClass } from "../arbiter/worker_class.ts";
 import { parseStatsdTarget } from "../statsd/target.ts";
 import { adminProblems } from "./admin.ts";
-import type { Problem } from "./problem.ts";
+import { cannotUse, type Objection, type Problem } from "./problem.ts";
 import { type Entry, resolve, type Resolved } from "./resolve.ts";
 import type { SettingName, Settings } from "./table.ts";
 import { tlsProblems } from "./tls.ts";
@@ -35,7 +35,7 @@ export interface LoadOptions {
   /** The descriptors of sockets that a service manager has opened for this server: they are served, whatever bind says. */
   readonly activated?: readonly number[];
   /** What this machine has against the settings: an unknown user, a right that is missing. `reason` follows "Cannot use --user: ". */
-  readonly objections?: (settings: Settings) => readonly { readonly name: SettingName; readonly reason: string }[];
+  readonly objections?: (settings: Settings) => readonly Objection[];
 }
 
 export interface Loaded extends Resolved {
@@ -81,15 +81,15 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
   const problems = [...line.problems, ...args.problems, ...environment.problems, ...file.problems, ...resolved.problems];
   if (!reader.exists(settings.chdir)) problems.push(noDirectory(settings.chdir, resolved.sources.chdir));
   for (const message of accessFormatProblems(settings.accessLogformat)) {
-    problems.push({ label: resolved.sources.accessLogformat, kind: "value", message: `Cannot use ${resolved.sources.accessLogformat}: ${message}` });
+    problems.push(cannotUse(resolved.sources.accessLogformat, message));
   }
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(settings.requestIdHeader)) {
     const label = resolved.sources.requestIdHeader;
-    problems.push({ label, kind: "value", message: `Cannot use ${label}: expected the name of a header, got ${showWritten(settings.requestIdHeader)}` });
+    problems.push(cannotUse(label, `expected the name of a header, got ${showWritten(settings.requestIdHeader)}`));
   }
   if (settings.requestIdResponse && !settings.requestId) {
     const label = resolved.sources.requestIdResponse;
-    problems.push({ label, kind: "value", message: `Cannot use ${label}: requests have no ids, add --request-id` });
+    problems.push(cannotUse(label, "requests have no ids, add --request-id"));
   }
   problems.push(...syslogProblems(settings.logSyslogTo, resolved.sources.logSyslogTo));
   for (const path of settings.reload ? settings.reloadExtraFile.filter((text) => !isGlob(text)) : []) {
@@ -111,7 +111,7 @@ export async function loadSettings({ argv, env, cwd, runtime, reader, parseArgs,
     problems.push({ label: resolved.sources.workers, kind: "value", message });
   }
   for (const { name, reason } of objections?.(settings) ?? []) {
-    problems.push({ label: resolved.sources[name], kind: "value", message: `Cannot use ${resolved.sources[name]}: ${reason}` });
+    problems.push(cannotUse(resolved.sources[name], reason));
   }
   const variables = await envFile(reader, settings, resolved.sources.envFile, problems);
   const workerClass = await classOf(reader, settings.workerClass, resolved.sources.workerClass, problems);
@@ -132,7 +132,7 @@ async function classOf(reader: ConfigReader, name: string, label: string, proble
   const builtIn = builtInClass(name);
   if (builtIn !== undefined) return builtIn;
   const found = await readWorkerClass(reader, name);
-  for (const reason of found.problems) problems.push({ label, kind: "value", message: `Cannot use ${label}: ${reason}` });
+  for (const reason of found.problems) problems.push(cannotUse(label, reason));
   return found.problems.length > 0 ? {} : { name, ...found.workerClass };
 }
 
@@ -141,10 +141,10 @@ async function envFile(reader: ConfigReader, settings: Settings, label: string, 
   const path = absolute(settings.chdir, settings.envFile);
   try {
     const { variables, wrong } = parseEnvFile(await reader.readText(path));
-    for (const reason of wrong) problems.push({ label, kind: "value", message: `Cannot use ${label}: ${path}: ${reason}` });
+    for (const reason of wrong) problems.push(cannotUse(label, `${path}: ${reason}`));
     return variables;
   } catch (error) {
-    problems.push({ label, kind: "value", message: `Cannot use ${label}: cannot read ${path}: ${reader.explain(error, path).message}` });
+    problems.push(cannotUse(label, `cannot read ${path}: ${reader.explain(error, path).message}`));
     return {};
   }
 }
@@ -215,7 +215,7 @@ function strongest(line: CommandLine["command"], args: CommandLine["command"]): 
 }
 
 function noExtraFile(path: string, label: string): Problem {
-  return { label, kind: "value", message: `Cannot use ${label}: there is no file ${path}; write a pattern for files that may come later` };
+  return cannotUse(label, `there is no file ${path}; write a pattern for files that may come later`);
 }
 
 function trustProblems(items: readonly string[], label: string): Problem[] {
@@ -224,7 +224,7 @@ function trustProblems(items: readonly string[], label: string): Problem[] {
       parseTrusted([item]);
       return [];
     } catch (error) {
-      return [{ label, kind: "value", message: `Cannot use ${label}: ${(error as SyntaxError).message}, got ${showWritten(item)}` }];
+      return [cannotUse(label, `${(error as SyntaxError).message}, got ${showWritten(item)}`)];
     }
   });
 }
@@ -234,7 +234,7 @@ function syslogProblems(address: string, label: string): Problem[] {
     parseSyslogAddress(address);
     return [];
   } catch (error) {
-    return [{ label, kind: "value", message: `Cannot use ${label}: ${(error as SyntaxError).message}, got ${showWritten(address)}` }];
+    return [cannotUse(label, `${(error as SyntaxError).message}, got ${showWritten(address)}`)];
   }
 }
 
@@ -244,13 +244,13 @@ function warmupProblems(items: readonly string[], label: string): Problem[] {
       parseWarmup(item);
       return [];
     } catch (error) {
-      return [{ label, kind: "value", message: `Cannot use ${label}: ${(error as SyntaxError).message}, got ${showWritten(item)}` }];
+      return [cannotUse(label, `${(error as SyntaxError).message}, got ${showWritten(item)}`)];
     }
   });
 }
 
 function otlpProblems({ otlpEndpoint, otlpSampleRatio }: Settings, sources: Resolved["sources"]): Problem[] {
-  const wrong = (name: SettingName, reason: string): Problem => ({ label: sources[name], kind: "value", message: `Cannot use ${sources[name]}: ${reason}` });
+  const wrong = (name: SettingName, reason: string): Problem => cannotUse(sources[name], reason);
   const problems: Problem[] = [];
   const url = otlpEndpoint === null ? null : URL.parse(otlpEndpoint);
   if (otlpEndpoint !== null && (url === null || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "")) {
@@ -265,7 +265,7 @@ function otlpProblems({ otlpEndpoint, otlpSampleRatio }: Settings, sources: Reso
 }
 
 function statsdProblems({ statsdHost, statsdPrefix, dogstatsdTags }: Settings, sources: Resolved["sources"]): Problem[] {
-  const wrong = (name: SettingName, reason: string): Problem => ({ label: sources[name], kind: "value", message: `Cannot use ${sources[name]}: ${reason}` });
+  const wrong = (name: SettingName, reason: string): Problem => cannotUse(sources[name], reason);
   const problems: Problem[] = [];
   try {
     if (statsdHost !== null) parseStatsdTarget(statsdHost);
@@ -290,12 +290,12 @@ function headerProblems(headers: Readonly<Record<string, string>>, label: string
   return Object.entries(headers).flatMap(([name, value]): Problem[] => {
     const wrong = !/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) ? `expected names of headers, got ${showWritten(name)}`
       : value.trim() !== value || value === "" ? `expected the value of ${name} that means https, got ${showWritten(value)}` : null;
-    return wrong === null ? [] : [{ label, kind: "value", message: `Cannot use ${label}: ${wrong}` }];
+    return wrong === null ? [] : [cannotUse(label, wrong)];
   });
 }
 
 function noMount(path: string, label: string): Problem {
-  return { label, kind: "value", message: `Cannot use ${label}: expected a path such as /shop, without a slash at the end, got ${showWritten(path)}` };
+  return cannotUse(label, `expected a path such as /shop, without a slash at the end, got ${showWritten(path)}`);
 }
 
 function noDirectory(path: string, label: string): Problem {

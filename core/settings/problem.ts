@@ -1,4 +1,5 @@
 /** What is wrong with a configuration, and how a person at a terminal is told. */
+import type { SettingName } from "./table.ts";
 
 export interface Problem {
   /** The place it came from: `--workers`, `TSGI_WORKERS`, `tsgi.config.ts: workers`. */
@@ -6,6 +7,17 @@ export interface Problem {
   /** `usage`: the command line cannot be understood; `value`: a setting cannot be used. */
   readonly kind: "usage" | "value";
   readonly message: string;
+}
+
+/** What somebody outside the core has against a setting. */
+export interface Objection {
+  readonly name: SettingName;
+  readonly reason: string;
+}
+
+/** The setting at `label` cannot be used, for `reason`. */
+export function cannotUse(label: string, reason: string): Problem {
+  return { label, kind: "value", message: `Cannot use ${label}: ${reason}` };
 }
 
 /** What a process ends with because of `problems`: 2 for a command line nobody understands (argparse's number), else 1. */

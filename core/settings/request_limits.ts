@@ -1,5 +1,5 @@
 /** Limits of requests that the runtime would not let us keep: a problem each, with the reason. */
-import type { Problem } from "./problem.ts";
+import { cannotUse, type Problem } from "./problem.ts";
 import type { SettingName, Settings } from "./table.ts";
 
 type Asked = Pick<Settings, "runtime" | "limitRequestLine" | "limitRequestFields" | "limitRequestFieldSize" | "requestHeaderTimeout" | "permitUnconventionalHttpMethod" | "allowedHosts">;
@@ -15,7 +15,7 @@ const MOST: Readonly<Record<Settings["runtime"], Readonly<Record<Limit, number>>
 export function requestLimitProblems(settings: Asked, sources: Readonly<Record<SettingName, string>>): Problem[] {
   const { runtime } = settings;
   const problems: Problem[] = [];
-  const refuse = (name: SettingName, reason: string) => problems.push({ label: sources[name], kind: "value", message: `Cannot use ${sources[name]}: ${reason}` });
+  const refuse = (name: SettingName, reason: string) => problems.push(cannotUse(sources[name], reason));
   for (const name of ["limitRequestLine", "limitRequestFields", "limitRequestFieldSize", "requestHeaderTimeout"] as const) {
     const most = MOST[runtime][name];
     if (settings[name] > most) refuse(name, `the native server of ${runtime} takes ${most} at most, which cannot be raised; give less, or 0 to leave it to the runtime, got ${settings[name]}`);

@@ -1,5 +1,5 @@
 /** What the settings of TLS mean together, and which of them a runtime cannot keep. */
-import type { Problem } from "./problem.ts";
+import { cannotUse, type Problem } from "./problem.ts";
 import type { SettingName, Settings } from "./table.ts";
 import { showWritten } from "./value.ts";
 
@@ -26,7 +26,7 @@ export function wantsHttp2({ httpProtocols }: Pick<Settings, "httpProtocols">): 
 /** What is wrong with them. Of the files, only whoever reads them can tell. */
 export function tlsProblems(settings: TlsSettings, sources: Sources): Problem[] {
   const problems: Problem[] = [];
-  const refuse: Refuse = (name, reason) => problems.push({ label: sources[name], kind: "value", message: `Cannot use ${sources[name]}: ${reason}` });
+  const refuse: Refuse = (name, reason) => problems.push(cannotUse(sources[name], reason));
   const { certfile, keyfile, httpProtocols, caCerts, certReqs } = settings;
   const strange = httpProtocols.filter((one) => one !== "h1" && one !== "h2");
   if (strange.length > 0) refuse("httpProtocols", `expected h1, or h1,h2, got ${showWritten(strange[0])}${strange[0] === "h3" ? ": a proxy in front can speak HTTP/3" : ""}`);
