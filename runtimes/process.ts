@@ -98,6 +98,7 @@ function spawn(script: string, options: SpawnOptions): Child {
       if (!ended) kill(pid, signal);
     },
     inFlight: (silence) => (options.watchdog && shared !== null ? shared.inFlight(silence) : null),
+    sinceBeat: () => shared?.sinceBeat() ?? Infinity,
     meter: () => (options.metrics && shared !== null ? shared.meter() : null),
     remains: () => ({ registers: options.watchdog && shared !== null ? shared.registers() : [], logs: shared?.logs() ?? [] }),
   };

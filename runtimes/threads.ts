@@ -53,7 +53,7 @@ export function crewSystem(runtime: Runtime): CrewSystem {
     share: (threads) => {
       const taken = takeThreadMemory(CHANNEL_DESCRIPTOR, threads);
       memory = taken.memory;
-      return { parts: taken.parts, isSeen: !(memory instanceof SharedArrayBuffer) };
+      return { parts: taken.parts, beat: taken.beat };
     },
     start: (options) => start(runtime, options, { index: options.index, gauges: options.gauges.buffer, memory }),
   };

@@ -21,6 +21,7 @@ import { watchLoop } from "./loop_lag.ts";
 import type { Breakage, Place, ToWorker } from "./message.ts";
 import { Notes } from "./notes.ts";
 import type { Signal, ThreadPlace, WorkerSystem } from "./process.ts";
+import { Pulse } from "./pulse.ts";
 import { redirectToHttps } from "./redirect.ts";
 import { Refusals } from "./refusals.ts";
 import { requestLog as openRequestLog } from "./request_log.ts";
@@ -36,7 +37,7 @@ import { builtInClass, readWorkerClass, threadCount, type WorkerClass } from "./
 import type { Wear, WorkerEffect, WorkerEvent } from "./worker.ts";
 import { WorkerLoop } from "./worker_loop.ts";
 
-/** A beat is missed twice before anybody worries: see SILENT in arbiter.ts. */
+/** A beat is missed twice before anybody worries: see SILENT in step/state.ts. */
 const BEAT = 500;
 
 /** How long after a worker has left its WebSockets are closed, in milliseconds. */
@@ -132,6 +133,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   let closing = false;
   let lacksDescriptors = false;
   const loop = new WorkerLoop(system, carryOut);
+  const pulse = new Pulse(system, { show: shared?.beat ?? null, metrics });
 
   system.onFault((kind, error) => tell({ type: "faulted", kind, ...explain(error), at: system.now() }));
   const limits: Wear = {
@@ -221,7 +223,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
         return void abort(effect.deadline);
       case "report":
         register?.beat(system.now());
-        return system.send(effect.message.type === "beat" && metrics !== null ? { ...effect.message, report: metrics.report() } : effect.message);
+        return effect.message.type === "beat" ? pulse.beat(effect.message) : system.send(effect.message);
       case "log":
         return thread && TOLD_BY_PROCESS.has(effect.event) ? undefined : log(effect.level, effect.event, effect.fields);
       case "exit":

@@ -29,6 +29,11 @@ export class CrewMetrics {
     this.#told.push({ thread, changes: [], isOver: true });
   }
 
+  /** Whether there is more to say than how its threads are. */
+  hasNews(): boolean {
+    return this.#told.length > 0;
+  }
+
   /** What there is to say since the last time. */
   report(): Report {
     const threads = this.#told;
@@ -39,7 +44,7 @@ export class CrewMetrics {
       memory: together(this.#system.memoryStats(), health.map(({ memory }) => memory)),
       changes: [],
       ...(threads.length === 0 ? {} : { threads }),
-      ...(this.#memory.isSeen ? {} : { cells: pack(sumMeters(this.#memory.parts.map(({ meter }) => meter))) }),
+      ...(this.#memory.beat !== null ? {} : { cells: pack(sumMeters(this.#memory.parts.map(({ meter }) => meter))) }),
     };
   }
 }

@@ -14,6 +14,8 @@ export interface WorkerMetrics {
   readonly meter: Meter;
   /** Requests that never reached the application, by `why`. */
   readonly refused: Counter;
+  /** Whether there is more to say than how the worker is. */
+  hasNews(): boolean;
   /** What there is to say since the last time. */
   report(): Report;
 }
@@ -27,7 +29,7 @@ export function measure(system: System, shared: SharedMemory | null, log: Log): 
   const lag: LagSampler = sampleLag(system);
   const meter = new Meter(memory, system.clock);
   const refused = registry.own("tsgi_requests_refused", { help: "Invalid requests that never reached the application, by what was wrong." });
-  return { meter, refused, report };
+  return { meter, refused, hasNews: () => registry.hasChanged(), report };
 
   function report(): Report {
     meter.reported();

@@ -1,7 +1,7 @@
 /** Every open slot has somebody who takes its connections. */
 import type { Millis } from "../process.ts";
 import { isCanary } from "./canary.ts";
-import { SILENT, type Worker } from "./state.ts";
+import { isSilent, type Worker } from "./state.ts";
 import { listen, type Turn, unlisten } from "./turn.ts";
 
 /** A slot whose worker is gone or booting is covered after this long: most boots are quicker. */
@@ -41,7 +41,7 @@ function clothe(turn: Turn, slot: number): void {
 }
 
 function accepts(turn: Turn, worker: Worker, slot: number): boolean {
-  return worker.phase === "serving" && !worker.full && turn.at - worker.heard < SILENT && worker.listens.includes(slot);
+  return worker.phase === "serving" && !worker.full && !isSilent(turn.arbiter, worker) && worker.listens.includes(slot);
 }
 
 function leastBurdened(workers: readonly Worker[]): Worker | undefined {
