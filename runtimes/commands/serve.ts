@@ -23,7 +23,6 @@ import { VERSION } from "../../core/version.ts";
 import { cpuCount } from "../cpus.ts";
 import { AdminPages } from "../admin_pages.ts";
 import { Certificates } from "../certificates.ts";
-import { ownControlPath } from "../control_path.ts";
 import type { ControlSocket } from "../control_socket.ts";
 import { inside, insideObjections } from "../inside.ts";
 import { runtime } from "../current.ts";
@@ -221,7 +220,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     const { controlSocket, chdir, controlSocketMode } = settings;
     try {
       const { openControlSocket } = await import("../control_socket.ts");
-      const path = controlSocket === null ? await ownControlPath() : `${resolve(chdir, controlSocket)}${suffix}`;
+      const path = controlSocket === null ? await (await import("../control_path.ts")).ownControlPath() : `${resolve(chdir, controlSocket)}${suffix}`;
       if (path === before?.path) return before;
       const opened = await openControlSocket(path, controlSocketMode, controls);
       before?.close();
