@@ -12,7 +12,7 @@ import { cutConnections } from "./connections.ts";
 import { runtime } from "./current.ts";
 import { closeDescriptor } from "./descriptor_channel.ts";
 import { loader } from "./loader.ts";
-import { every, now, wait } from "./process.ts";
+import { every, now, wait } from "./system.ts";
 import { hasDescriptors, memoryStats } from "./resources.ts";
 import { openThreadMemory } from "./shared_memory.ts";
 import { openSyslog } from "./syslog.ts";

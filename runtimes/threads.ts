@@ -8,7 +8,7 @@ import { cutConnections } from "./connections.ts";
 import { closeDescriptor } from "./descriptor_channel.ts";
 import { inside } from "./inside.ts";
 import { type Libc, libc } from "./libc.ts";
-import { CHANNEL_DESCRIPTOR } from "./process.ts";
+import { CHANNEL_DESCRIPTOR } from "./system.ts";
 import type { Runtime } from "./runtime.ts";
 import { takeThreadMemory, type ThreadMemory } from "./shared_memory.ts";
 

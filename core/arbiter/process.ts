@@ -128,8 +128,8 @@ export interface WorkerSystem {
   takeShared(): SharedMemory | null;
   /** As `now`, but never dearer than 40 ns. */
   readonly clock: () => Millis;
-  /** In a worker's process. */
-  readonly crew?: CrewSystem;
+  /** In a worker's process; loaded when it is asked for. */
+  readonly crew?: () => Promise<CrewSystem>;
   /** In a thread of it. */
   readonly thread?: ThreadPlace;
   /** Serves a listening socket that was handed over. */

@@ -13,7 +13,6 @@ import { createHandler, type Handler, type Handling } from "./handler.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { identified } from "./identify.ts";
 import { InFlight } from "./in_flight.ts";
-import { limitations } from "./limitations.ts";
 import type { Served } from "./listener.ts";
 import { ConcurrencyLimit } from "./limit_concurrency.ts";
 import { openLogs } from "./logs.ts";
@@ -62,7 +61,8 @@ export function serve(system: WorkerSystem): void {
   async function prepare(message: Start): Promise<void> {
     if (system.crew && threadCount(message.settings) !== null) {
       const { runCrew } = await import("./crew.ts");
-      running ??= runCrew(system, system.crew, message);
+      const crew = await system.crew();
+      running ??= runCrew(system, crew, message);
       return;
     }
     const { workerClass, problems } = await readWorkerClass(await system.configReader(), message.settings.workerClass);
@@ -255,12 +255,18 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
       gate = await openGate(settings, refusals);
       application = loaded;
       if (settings.loopLag > 0) watchLoop(system, settings.loopLag * 1000, { inFlight, log });
-      if (start.slot === 0 && start.generation === 1 && (thread?.index ?? 0) === 0) for (const text of limitations(settings, loaded)) log("warning", "limitation", { text });
       tell({ type: "loaded", at: system.now() });
+      if (start.slot === 0 && start.generation === 1 && (thread?.index ?? 0) === 0) void sayLimitations(loaded);
     } catch (error) {
       const exitCode = error instanceof AppLoadError ? error.exitCode : 3;
       tell({ type: "load-failed", exitCode, ...explain(error), at: system.now() });
     }
+  }
+
+  /** Nobody's first answer waits for that. */
+  async function sayLimitations(loaded: Application): Promise<void> {
+    const { limitations } = await import("./limitations.ts");
+    for (const text of limitations(settings, loaded)) log("warning", "limitation", { text });
   }
 
   async function beginHooked(): Promise<Application> {

@@ -1,8 +1,8 @@
 /** The figures of a worker that serves with threads, each of which measures itself and tells the worker's main thread. */
 import type { CrewMemory, WorkerSystem } from "../arbiter/process.ts";
-import { pack, type Report, type ThreadReport } from "./census.ts";
+import type { Report, ThreadReport } from "./census.ts";
 import type { LagStats } from "./lag.ts";
-import { sumMeters } from "./meter.ts";
+import { pack, sumMeters } from "./meter.ts";
 import type { MemoryStats, WorkerHealth } from "./stats.ts";
 
 export class CrewMetrics {

@@ -1,9 +1,9 @@
 /** A worker's figures: what it counts, and what it says of itself with every beat. */
 import type { Log } from "../logging/record.ts";
 import type { SharedMemory, WorkerSystem } from "../arbiter/process.ts";
-import { pack, type Report } from "./census.ts";
+import type { Report } from "./census.ts";
 import { type LagSampler, sampleLag } from "./lag.ts";
-import { Meter, METER_SIZE } from "./meter.ts";
+import { Meter, METER_SIZE, pack } from "./meter.ts";
 import { setRegistry } from "./metrics.ts";
 import { type Counter, Registry } from "./registry.ts";
 
