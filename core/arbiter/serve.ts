@@ -141,8 +141,10 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
     lifetime: settings.maxLifetime === 0 || thread ? Infinity : settings.maxLifetime * 1000 * (1 + Math.random() / 10),
   };
   look();
-  system.every(BEAT, look);
-  system.every(BEAT, tick);
+  system.every(BEAT, () => {
+    look();
+    tick();
+  });
   tell({ type: "started", gracefulTimeout: settings.gracefulTimeout * 1000, limits, multiplexes: start.tls !== undefined, at: system.now() });
   return { tell, signalled, told };
 

@@ -8,7 +8,11 @@ import { listen, type Turn, unlisten } from "./turn.ts";
 const BARE: Millis = 200;
 
 export function coverSlots(turn: Turn): void {
-  for (let slot = 0; slot < turn.arbiter.slots; slot++) coverSlot(turn, slot);
+  const { workers, bare, slots } = turn.arbiter;
+  // Nearly always a slot has its own worker and nobody else: then one look at the workers is enough for all slots.
+  const owned = new Set(workers.filter((w) => accepts(turn, w, w.slot)).map((w) => w.slot));
+  const covered = new Set(workers.flatMap((w) => w.listens.filter((slot) => slot !== w.slot)));
+  for (let slot = 0; slot < slots; slot++) if (!owned.has(slot) || covered.has(slot) || slot in bare) coverSlot(turn, slot);
 }
 
 function coverSlot(turn: Turn, slot: number): void {
