@@ -108,6 +108,8 @@ export interface Runtime {
   readonly debugsOnUsr1: boolean;
   /** Whether reading performance.now() costs more than a foreign call. */
   readonly hasSlowClock: boolean;
+  /** Whether Date takes milliseconds to learn the time zone. */
+  readonly hasSlowZone: boolean;
   /** Whether Worker.terminate() ends a thread that stands still. */
   readonly endsThreads: boolean;
   /** Whether we run in a web worker. */

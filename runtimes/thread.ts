@@ -7,7 +7,7 @@ import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
 import type { LogTarget, Signal, WorkerSystem } from "../core/arbiter/process.ts";
 import { serve } from "../core/arbiter/serve.ts";
 import { adopt, bindReusePort, ownEpoll, selfTest } from "./adoption.ts";
-import { clock } from "./clock.ts";
+import { clock, findZone } from "./clock.ts";
 import { cutConnections } from "./connections.ts";
 import { runtime } from "./current.ts";
 import { closeDescriptor } from "./descriptor_channel.ts";
@@ -53,6 +53,7 @@ function begin(order: ThreadBegin): void {
     tell({ exit: code });
   });
   runtime.followUpgrades?.();
+  findZone();
   serve(threadSystem(order));
 }
 

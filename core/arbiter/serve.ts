@@ -247,7 +247,8 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
     try {
       if (problems.length > 0) throw new AppLoadError(`Cannot use --worker-class: ${problems.join("; ")}`, 3);
       if (settings.otlpEndpoint !== null) tracing = await (await import("../otlp/tracing.ts")).startTracing({ system, settings, log, worker: start });
-      const [loaded] = await Promise.all([start.hooks ? beginHooked() : beginPlain(), tryAdoption()]);
+      const isFirst = start.slot === 0 && start.generation === 1 && (thread?.index ?? 0) === 0;
+      const [loaded, lacks] = await Promise.all([start.hooks ? beginHooked() : beginPlain(), isFirst ? import("./limitations.ts") : null, tryAdoption()]);
       if (settings.warmup.length > 0 && start.breakage === undefined) {
         const { warmUp } = await import("./warmup.ts");
         await warmUp(loaded, { system, settings, log, multiprocess: start.multiprocess });
@@ -257,18 +258,12 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
       gate = await openGate(settings, refusals);
       application = loaded;
       if (settings.loopLag > 0) watchLoop(system, settings.loopLag * 1000, { inFlight, log });
+      for (const text of lacks?.limitations(settings, loaded) ?? []) log("warning", "limitation", { text });
       tell({ type: "loaded", at: system.now() });
-      if (start.slot === 0 && start.generation === 1 && (thread?.index ?? 0) === 0) void sayLimitations(loaded);
     } catch (error) {
       const exitCode = error instanceof AppLoadError ? error.exitCode : 3;
       tell({ type: "load-failed", exitCode, ...explain(error), at: system.now() });
     }
-  }
-
-  /** Nobody's first answer waits for that. */
-  async function sayLimitations(loaded: Application): Promise<void> {
-    const { limitations } = await import("./limitations.ts");
-    for (const text of limitations(settings, loaded)) log("warning", "limitation", { text });
   }
 
   async function beginHooked(): Promise<Application> {

@@ -20,6 +20,7 @@ import type { Settings } from "../../core/settings/table.ts";
 import { helpText, printConfig, versionText } from "../../core/settings/usage.ts";
 import { mostWorkers, workerCount } from "../../core/settings/resolve.ts";
 import { VERSION } from "../../core/version.ts";
+import { findZone } from "../clock.ts";
 import { cpuCount } from "../cpus.ts";
 import { AdminPages } from "../admin_pages.ts";
 import { Certificates } from "../certificates.ts";
@@ -59,6 +60,7 @@ const OWN_SOURCES = WORKER.startsWith("/") ? [resolve(dirname(WORKER), "..")] : 
 /** Serves what `argv` asks for, or tells about it; resolves with the exit code. */
 export async function run(argv: readonly string[]): Promise<number> {
   if (runtime.debugsOnUsr1) ignoreUsr1(); // Reading the configuration may take long.
+  findZone();
   let inheritance: Inheritance | null;
   try {
     inheritance = findInheritance();
@@ -156,7 +158,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   let openControl = () => control;
   let stopWatching = () => {};
   let isOver = false;
-  log("debug", "configuration", { detail: printConfig(settings).trimEnd() });
+  if (settings.logLevel === "debug") log("debug", "configuration", { detail: printConfig(settings).trimEnd() });
   const origin = { env: options.env, parent: inheritance?.parent ?? null };
   const news = notifier(origin, log);
   const code = await supervise(arbiterSystem(WORKER, inheritance), {
