@@ -25,6 +25,7 @@ export const runtime: Runtime = {
   isWhole: () => undefined, // `response.body` is a stream whatever it was made of.
   endsThreads: true,
   isThread: !Bun.isMainThread,
+  collect: () => Bun.gc(true),
   setTitle,
 };
 
