@@ -20,10 +20,12 @@ export const runtime: Runtime = {
   rawUrls: false,
   debugsOnUsr1: false,
   hasSlowClock: false,
+  hasSlowZone: true, // 6 ms, in each process.
   checkHeaders: (response) => checkHeaders(response.headers),
   isWhole: () => undefined, // `response.body` is a stream whatever it was made of.
   endsThreads: true,
   isThread: !Bun.isMainThread,
+  collect: () => Bun.gc(true),
   setTitle,
 };
 

@@ -57,7 +57,8 @@ const DENO_FLAGS = ["--no-prompt", "--unstable-net", "--unstable-no-legacy-abort
 
 /** Its environment is made for it, and what it is told of the system harms nobody. */
 function denoPermissions(permissions: Permissions | undefined): string[] {
-  if (permissions === undefined) return ["-A"];
+  // What is not loaded with the main module has to be permitted: a worker that may do everything can wait until it needs it.
+  if (permissions === undefined) return ["-A", "--unstable-lazy-dynamic-imports"];
   const flags = Object.entries(permissions).filter(([, list]) => list.length > 0).map(([name, list]) => list.includes("*") ? `--allow-${name}` : `--allow-${name}=${list.join(",")}`);
   return ["--allow-env", "--allow-sys", ...flags];
 }
