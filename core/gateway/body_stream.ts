@@ -45,12 +45,15 @@ export class BodyStream {
   #queue: Pending[] = [];
   #reader: BodyReader | null = null;
   /** What the body gave after the chunks that were gathered. */
-  #ahead: Result | PromiseLike<Result> | null = null;
+  #ahead: Result | Promise<Result> | null = null;
   #failure: { readonly error: unknown } | null = null;
   #wake: (() => void) | null = null;
   /** The declared length is full and there was more: what is queued is the last. */
   #isCut = false;
   #isOver = false;
+  // Made once, not for each chunk.
+  readonly #onResult = (result: Result): void | Promise<void> => this.#advanced(result);
+  readonly #onError = (error: unknown): void => this.#raise(error);
 
   constructor(owner: StreamOwner, { length, gathers }: { readonly length: number; readonly gathers: boolean }) {
     this.#owner = owner;
@@ -101,8 +104,7 @@ export class BodyStream {
     if (this.#isOver) return;
     const pending = this.#queue.shift();
     if (pending !== undefined) {
-      this.#controller!.enqueue(pending.bytes);
-      this.#owner.sent(pending.bytes.length);
+      this.#deliver(pending.bytes);
       pending.taken();
       if (this.#isCut && this.#queue.length === 0) this.#close();
     } else if (this.#isCut) {
@@ -121,7 +123,7 @@ export class BodyStream {
       for (;;) {
         const result = this.#ahead ?? reader.next();
         this.#ahead = null;
-        if (isThenable(result)) return this.#advanceLater(reader, result);
+        if (isThenable(result)) return result.then(this.#onResult, this.#onError);
         if (this.#accept(this.#gathers ? this.#gather(reader, result) : result)) return;
       }
     } catch (error) {
@@ -147,9 +149,9 @@ export class BodyStream {
     return { done: false, value: gathering.chunk() };
   }
 
-  async #advanceLater(reader: BodyReader, pending: PromiseLike<Result>): Promise<void> {
+  #advanced(result: Result): void | Promise<void> {
     try {
-      for (let result = await pending; !this.#accept(result);) result = await reader.next();
+      if (!this.#accept(result)) return this.#advance(this.#reader!);
     } catch (error) {
       this.#raise(error);
     }
@@ -164,9 +166,18 @@ export class BodyStream {
     }
     const bytes = chunkBytes(result.value);
     if (bytes.length === 0) return false;
-    this.#enqueue(bytes, nothing, nothing);
-    void this.#pull();
+    if (this.#length < 0) {
+      this.#deliver(bytes); // Nothing is in front of it, or the body would not have been asked.
+    } else {
+      this.#enqueue(bytes, nothing, nothing);
+      void this.#pull();
+    }
     return true;
+  }
+
+  #deliver(bytes: Uint8Array): void {
+    this.#controller!.enqueue(bytes);
+    this.#owner.sent(bytes.length);
   }
 
   /** Cuts off what the declared length has no room for; whoever wrote that much is told. */
