@@ -32,7 +32,7 @@ import { Turnstile } from "./turnstile.ts";
 import { type OpenSocket, upgradable, WebSockets } from "./web_sockets.ts";
 import { wrapped } from "./wrapped.ts";
 import type { WorkerHooks } from "./worker_hooks.ts";
-import { builtInClass, readWorkerClass, threadCount, type WorkerClass } from "./worker_class.ts";
+import { builtInClass, threadCount, type WorkerClass } from "./worker_class.ts";
 import type { Wear, WorkerEffect, WorkerEvent } from "./worker.ts";
 import { WorkerLoop } from "./worker_loop.ts";
 
@@ -65,6 +65,7 @@ export function serve(system: WorkerSystem): void {
       running ??= runCrew(system, crew, message);
       return;
     }
+    const { readWorkerClass } = await import("./worker_class_file.ts");
     const { workerClass, problems } = await readWorkerClass(await system.configReader(), message.settings.workerClass);
     running ??= run(system, message, workerClass, problems);
   }
