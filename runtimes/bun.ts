@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { checkHeaders } from "../core/arbiter/fetch_answer.ts";
 import type { Tls } from "../core/arbiter/tls.ts";
+import { PUBLIC_HEADERS } from "../core/gateway/request_headers.ts";
 import { followed, followUpgrades, isUpgraded } from "./bun_web_sockets.ts";
 import type { Busy, CFunction, CType, Ffi, NativeServeOptions, NativeServer, Runtime } from "./runtime.ts";
 
@@ -20,6 +21,7 @@ export const runtime: Runtime = {
   rawUrls: false,
   debugsOnUsr1: false,
   hasSlowClock: false,
+  requestHeaders: PUBLIC_HEADERS,
   checkHeaders: (response) => checkHeaders(response.headers),
   isWhole: () => undefined, // `response.body` is a stream whatever it was made of.
   endsThreads: true,

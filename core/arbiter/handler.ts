@@ -23,11 +23,11 @@ import type { WorkerSystem } from "./process.ts";
 import { quoted, type Refusals } from "./refusals.ts";
 import type { HookedApp, RequestHooks } from "./request_hooks.ts";
 import type { Register } from "./register.ts";
-import type { RequestLog, Seen } from "./request_log.ts";
+import type { RequestLog } from "./request_log.ts";
 import { type Door, enter, leave, type Traffic } from "./traffic.ts";
 
 export interface Handling {
-  readonly system: Pick<WorkerSystem, "rawUrls" | "checkHeaders" | "Response">;
+  readonly system: Pick<WorkerSystem, "rawUrls" | "requestHeaders" | "checkHeaders" | "Response">;
   readonly settings: Settings;
   readonly address: Address;
   readonly scheme: "http" | "https";
@@ -97,6 +97,7 @@ function tsgiHandler(app: App, { system, settings, address, scheme, door, traffi
     refused: (request, platform, why) => refusals.note(request, platform, { why, reason: refusedReason(request, why) }),
     isLast: true,
     environ: !settings.metrics ? {} : { "tsgi.metrics": applicationMetrics },
+    requestHeaders: system.requestHeaders,
     ...(system.Response ? { Response: system.Response } : {}),
     streaming,
     finished: hook === null ? end : finishedAndHooked,
@@ -125,7 +126,7 @@ function tsgiHandler(app: App, { system, settings, address, scheme, door, traffi
   function finishedAndLogged(exchange: Exchange): void {
     const write = flowing === 0 ? undefined : notes.get(exchange)?.write;
     if (write) write(exchange.bytes);
-    else requestLog!.write(seen(exchange), exchange.bytes);
+    else requestLog!.write(exchange, exchange.bytes);
     finished(exchange);
   }
 
@@ -136,7 +137,7 @@ function tsgiHandler(app: App, { system, settings, address, scheme, door, traffi
   }
 
   function streaming(exchange: Exchange, response: Response): void {
-    const note: Note = { whenEnding: null, write: requestLog === null ? null : requestLog.begin(seen(exchange)), slot: enterStream(exchange.request) };
+    const note: Note = { whenEnding: null, write: requestLog === null ? null : requestLog.begin(exchange), slot: enterStream(exchange.request) };
     streams.set(response, note);
     notes.set(exchange, note);
     flowing++;
@@ -157,10 +158,6 @@ function tsgiHandler(app: App, { system, settings, address, scheme, door, traffi
     return true;
   }
 
-}
-
-function seen({ request, environ, status, headers, platform, since }: Exchange): Seen {
-  return { since, platform, request, environ, status: status === null ? 0 : Number(status.slice(0, 3)), headers };
 }
 
 /** What is kept of an exchange whose response is a stream, until that has ended. */

@@ -1,5 +1,6 @@
 /** What the atoms of the access log read: from environ where there is one, else from the request. */
 import type { AccessEnd, AccessExchange } from "./access.ts";
+import type { Environ } from "../gateway/types.ts";
 import { requestIdentity } from "../tracing/request_identity.ts";
 import { accessLogTime } from "./time.ts";
 
@@ -22,17 +23,17 @@ export const ENDS: Readonly<Record<string, ReadEnd>> = {
   L: (end) => (micros(end) / 1e6).toFixed(6),
 };
 export const NAMED: Readonly<Record<string, (exchange: AccessExchange, name: string) => Value>> = {
-  i: (exchange, name) => exchange.request.headers.get(name),
+  i: (exchange, name) => exchange.requestHeader(name),
   o: (exchange, name) => exchange.responseHeader(name),
   e: environValue,
 };
 
 export function remoteAddr(exchange: AccessExchange): Value {
-  return isUnread(exchange, "REMOTE_ADDR") ? exchange.remoteAddr : textOf(exchange.environ!.REMOTE_ADDR) ?? exchange.remoteAddr;
+  return told(exchange, "REMOTE_ADDR") ?? exchange.remoteAddr;
 }
 
 export function method(exchange: AccessExchange): Value {
-  return isUnread(exchange, "REQUEST_METHOD") ? exchange.request.method : textOf(exchange.environ!.REQUEST_METHOD) ?? exchange.request.method;
+  return told(exchange, "REQUEST_METHOD") ?? exchange.request.method;
 }
 
 /** As of request_identity.ts: missing where requests are given none. */
@@ -48,14 +49,16 @@ export function spanId({ request }: AccessExchange): Value {
   return requestIdentity(request)?.trace.spanId;
 }
 
-/** Whether the application has not seen the value, so that the request has the same. */
-function isUnread({ environ, making }: AccessExchange, key: string): boolean {
-  return environ === undefined || (making !== undefined && making !== null && making.own[key] === undefined);
+/** What environ says; undefined where the request says the same, since the application has not seen the value. */
+function told({ environ, own }: AccessExchange, key: keyof Environ): string | null | undefined {
+  const seen = own ? own[key] : environ === undefined ? undefined : environ[key] ?? null;
+  return seen === undefined ? undefined : textOf(seen);
 }
 
 /** HTTP/1.1 where the application says nothing else: no such runtime tells (SPEC E-14). */
 export function protocol(exchange: AccessExchange): Value {
-  return isUnread(exchange, "SERVER_PROTOCOL") ? "HTTP/1.1" : textOf(exchange.environ!.SERVER_PROTOCOL);
+  const protocol = told(exchange, "SERVER_PROTOCOL");
+  return protocol === undefined ? "HTTP/1.1" : protocol;
 }
 
 /** One that REQUEST_URI is equal to. */
@@ -63,9 +66,9 @@ const PLAIN_URI = /^\/[\x21\x22\x24-\x7e]*$/;
 
 /** The path and query as received, so far as the runtime shows it (SPEC E-17). */
 export function target(exchange: AccessExchange): Value {
-  const { environ, request, making } = exchange;
-  if (making && isUnread(exchange, "RAW_URI") && isUnread(exchange, "REQUEST_URI")) {
-    const uri = request.url.slice(making.scope.pathStart);
+  const { environ, request, own } = exchange;
+  if (own && own.RAW_URI === undefined && own.REQUEST_URI === undefined) {
+    const uri = request.url.slice(exchange.pathStart);
     if (uri === "/" || PLAIN_URI.test(uri)) return uri;
   }
   return environ === undefined ? urlTarget(request.url) : textOf(environ.RAW_URI) ?? textOf(environ.REQUEST_URI);
@@ -107,8 +110,8 @@ export function userAgent(exchange: AccessExchange): Value {
 }
 
 function requestHeader(exchange: AccessExchange, name: string, key: `HTTP_${string}`): Value {
-  const { environ, request } = exchange;
-  return environ === undefined || isUnread(exchange, key) ? request.headers.get(name) : textOf(environ[key]);
+  const value = told(exchange, key);
+  return value === undefined ? exchange.requestHeader(name) : value;
 }
 
 /** gunicorn lowers the names of environ, so both spellings are understood. Only text, numbers and booleans are written. */
