@@ -14,7 +14,7 @@ import { identityFields, requestIdentity } from "../tracing/request_identity.ts"
 import { VERSION } from "../version.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import type { Application } from "./application.ts";
-import { checkAnswer, plainAnswer, withHeader } from "./fetch_answer.ts";
+import { checkAnswer, isAwaited, isResponse, plainAnswer, withHeader } from "./fetch_answer.ts";
 import { forwardedServer } from "./forwarded.ts";
 import { ForwarderHeaders } from "./forwarder_headers.ts";
 import type { Address, NativeHandler } from "./listener.ts";
@@ -190,7 +190,7 @@ function print(log: Log, lines: string, request: Request | null): void {
 }
 
 function closing(answer: Response | Promise<Response>): Response | Promise<Response> {
-  return answer instanceof Response ? withHeader(answer, "connection", "close") : answer.then((response) => withHeader(response, "connection", "close"));
+  return isAwaited(answer) ? answer.then((response) => withHeader(response, "connection", "close")) : withHeader(answer, "connection", "close");
 }
 
 /** What is wrong with a request that the gateway refuses. */
@@ -210,18 +210,18 @@ function fetchHandler(fetch: FetchHandler, { system, settings, scheme, door, tra
     } catch (error) {
       return failed(error, request, platform);
     }
-    if (answer instanceof Response) return settled(answer, request, platform);
+    if (isResponse(answer)) return settled(answer, request, platform);
     return Promise.resolve(answer).then((response) => settled(response, request, platform), (error) => failed(error, request, platform));
   }
 
   function logged(request: Request, platform: unknown): Response | Promise<Response> {
     const since = requestLog!.isTimed ? performance.now() : 0;
     const answer = handler(request, platform);
-    return answer instanceof Response ? noted(answer) : answer.then(noted);
+    return isAwaited(answer) ? answer.then(noted) : noted(answer);
 
     function noted(response: Response): Response {
       const length = response.headers.get("content-length");
-      requestLog!.write({ since, request, platform, status: response.status, headers: response.headers }, length === null ? null : Number(length));
+      requestLog!.write({ since, request, platform, statusCode: response.status, headers: response.headers }, length === null ? null : Number(length));
       return response;
     }
   }

@@ -3,7 +3,7 @@ import type { Making } from "../gateway/environ.ts";
 import { getHeader } from "../gateway/header_list.ts";
 import type { HeaderReader } from "../gateway/request_headers.ts";
 import { plainAddress } from "../gateway/server_info.ts";
-import type { Environ, HeaderList, Status } from "../gateway/types.ts";
+import type { Environ, HeaderList } from "../gateway/types.ts";
 import { type AccessEnd, type AccessExchange, type AccessLine, compileAccessFormat, compileAccessJson } from "../logging/access.ts";
 import type { Settings } from "../settings/table.ts";
 import { forwardedClient } from "./forwarded.ts";
@@ -39,7 +39,7 @@ export interface Seen {
   readonly making?: Making | null;
   readonly pathStart?: number;
   readonly platform: unknown;
-  readonly status: Status | number | null;
+  readonly statusCode: number;
   /** Of the response; null if there is none. */
   readonly headers: HeaderList | Headers | null;
 }
@@ -76,7 +76,7 @@ export function requestLog({ target, settings, pid, requestHeaders }: RequestLog
   }
 
   function refuse(request: Refused, response: Response, bytes: number): void {
-    write({ ...request, status: response.status, headers: response.headers }, request.request.method === "HEAD" ? 0 : bytes);
+    write({ ...request, statusCode: response.status, headers: response.headers }, request.request.method === "HEAD" ? 0 : bytes);
     isRefusing = true;
     refused.add(request.request);
   }
@@ -96,6 +96,7 @@ class Shown implements AccessExchange {
   readonly request: Request;
   readonly environ: Environ | undefined;
   readonly own: Making["own"] | null;
+  readonly status: number;
   readonly #seen: Seen;
   readonly #means: Means;
 
@@ -104,17 +105,13 @@ class Shown implements AccessExchange {
     this.request = seen.request;
     this.environ = seen.environ;
     this.own = making && making.isSimple ? making.own : null;
+    this.status = seen.statusCode;
     this.#seen = seen;
     this.#means = means;
   }
 
   get pathStart(): number {
     return this.#seen.pathStart!;
-  }
-
-  get status(): number {
-    const { status } = this.#seen;
-    return typeof status === "string" ? Number(status.slice(0, 3)) : status ?? 0;
   }
 
   get remoteAddr(): string | null {

@@ -22,6 +22,8 @@ export interface Exchange {
   readonly pathStart: number;
   /** As sent; null if nothing was. */
   readonly status: Status | null;
+  /** Its number; 0 if nothing was. */
+  readonly statusCode: number;
   readonly headers: HeaderList | null;
   /** Bytes of the body that the transport was given. */
   readonly bytes: number;
@@ -176,6 +178,9 @@ export class Call implements Exchange, Scope, StreamOwner {
 
   get status(): Status | null {
     return this.sentHead?.status ?? null;
+  }
+  get statusCode(): number {
+    return this.sentHead === null ? 0 : this.sentHead.code;
   }
   get headers(): HeaderList | null {
     return this.sentHead?.headers ?? null;

@@ -1,6 +1,5 @@
 /** What the atoms of the access log read: from environ where there is one, else from the request. */
 import type { AccessEnd, AccessExchange } from "./access.ts";
-import type { Environ } from "../gateway/types.ts";
 import { requestIdentity } from "../tracing/request_identity.ts";
 import { accessLogTime } from "./time.ts";
 
@@ -29,11 +28,11 @@ export const NAMED: Readonly<Record<string, (exchange: AccessExchange, name: str
 };
 
 export function remoteAddr(exchange: AccessExchange): Value {
-  return told(exchange, "REMOTE_ADDR") ?? exchange.remoteAddr;
+  return told(exchange, variables(exchange).REMOTE_ADDR) ?? exchange.remoteAddr;
 }
 
 export function method(exchange: AccessExchange): Value {
-  return told(exchange, "REQUEST_METHOD") ?? exchange.request.method;
+  return told(exchange, variables(exchange).REQUEST_METHOD) ?? exchange.request.method;
 }
 
 /** As of request_identity.ts: missing where requests are given none. */
@@ -49,15 +48,22 @@ export function spanId({ request }: AccessExchange): Value {
   return requestIdentity(request)?.trace.spanId;
 }
 
-/** What environ says; undefined where the request says the same, since the application has not seen the value. */
-function told({ environ, own }: AccessExchange, key: keyof Environ): string | null | undefined {
-  const seen = own ? own[key] : environ === undefined ? undefined : environ[key] ?? null;
-  return seen === undefined ? undefined : textOf(seen);
+const NONE: Readonly<Record<string, unknown>> = {};
+
+/** Those that can be read without the Proxy, or all of them. */
+function variables({ environ, own }: AccessExchange): Readonly<Record<string, unknown>> {
+  return own ?? environ ?? NONE;
+}
+
+/** What environ says by `value`; undefined where the request says the same, since the application has not seen that one. */
+function told({ environ, own }: AccessExchange, value: unknown): string | null | undefined {
+  if (typeof value === "string") return value;
+  return value === undefined && (own || environ === undefined) ? undefined : null;
 }
 
 /** HTTP/1.1 where the application says nothing else: no such runtime tells (SPEC E-14). */
 export function protocol(exchange: AccessExchange): Value {
-  const protocol = told(exchange, "SERVER_PROTOCOL");
+  const protocol = told(exchange, variables(exchange).SERVER_PROTOCOL);
   return protocol === undefined ? "HTTP/1.1" : protocol;
 }
 
@@ -102,16 +108,16 @@ function urlTarget(url: string): string {
 }
 
 export function referer(exchange: AccessExchange): Value {
-  return requestHeader(exchange, "referer", "HTTP_REFERER");
+  return header(exchange, "referer", variables(exchange).HTTP_REFERER);
 }
 
 export function userAgent(exchange: AccessExchange): Value {
-  return requestHeader(exchange, "user-agent", "HTTP_USER_AGENT");
+  return header(exchange, "user-agent", variables(exchange).HTTP_USER_AGENT);
 }
 
-function requestHeader(exchange: AccessExchange, name: string, key: `HTTP_${string}`): Value {
-  const value = told(exchange, key);
-  return value === undefined ? exchange.requestHeader(name) : value;
+function header(exchange: AccessExchange, name: string, value: unknown): Value {
+  const text = told(exchange, value);
+  return text === undefined ? exchange.requestHeader(name) : text;
 }
 
 /** gunicorn lowers the names of environ, so both spellings are understood. Only text, numbers and booleans are written. */
@@ -125,7 +131,7 @@ const LONGEST_CREDENTIALS = 1024;
 
 /** The user of Basic authentication. Credentials without a colon are not written: they may be a secret in the wrong place. */
 export function user(exchange: AccessExchange): Value {
-  const authorization = requestHeader(exchange, "authorization", "HTTP_AUTHORIZATION");
+  const authorization = header(exchange, "authorization", variables(exchange).HTTP_AUTHORIZATION);
   if (typeof authorization !== "string" || authorization.length > LONGEST_CREDENTIALS) return null;
   const credentials = /^basic +([A-Za-z0-9+/=]+) *$/i.exec(authorization)?.[1];
   if (credentials === undefined) return null;

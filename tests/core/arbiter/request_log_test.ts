@@ -17,7 +17,7 @@ test("requestLog() writes the line of a refused request, and nothing that its ap
   const log = logOf(target, '"%(r)s" %(s)s %(B)s %({retry-after}o)s');
   const since = performance.now();
   const platform = { remoteAddr: { hostname: "127.0.0.1" } };
-  const say = (request: Request) => log.begin({ since, request, platform, status: 200, headers: null })(5);
+  const say = (request: Request) => log.begin({ since, request, platform, statusCode: 200, headers: null })(5);
   const [refused, head, other] = [new Request("http://h/a"), new Request("http://h/b", { method: "HEAD" }), new Request("http://h/c")];
   const response = new Response("no", { status: 503, headers: { "retry-after": "1" } });
   log.refuse({ since, request: refused, platform }, response, 2);
