@@ -63,6 +63,7 @@ function all(runtime: RuntimeName): Comparison[] {
     compare("apps", "a Fetch handler", tsgi(runtime, "tests/bench/apps/fetch.ts"), native("hello"), 0.98),
     compare("apps", "a Hono application", tsgi(runtime, "tests/bench/apps/hono.ts"), hono(runtime), 0.98),
     compare("features", "access log to a file, against none", own("hello", "--access-logfile", logFile()), hello, 0.88),
+    compare("features", "the same of a bare server", native("logs"), native("hello"), null),
     compare("features", "the same of gunicorn", gunicorn("sync with access log", "wsgi:application", "-w", "1", "--access-logfile", logFile()), gunicorn("sync", "wsgi:application", "-w", "1"), null, { needs: ["gunicorn"] }),
     compare("features", "metrics, against none", hello, own("hello", "--no-metrics"), 0.98),
     compare("features", "sync, against async", own("hello", "-k", "sync"), hello, null),
