@@ -85,7 +85,7 @@ function tsgiHandler(app: App, { system, settings, address, scheme, door, traffi
   const trusted = parseTrusted(settings.forwardedAllowIps);
   const forwarder = settings.forwarderHeaders.length === 0 ? null : new ForwarderHeaders({ names: settings.forwarderHeaders, trusted, refuses: settings.headerMap === "refuse" });
   const gateway = createGateway(forwarder === null ? app : forwarder.around(app), {
-    server: forwardedServer(serverInfo({ address, scheme, multiprocess }), { trusted, secureHeaders: settings.secureSchemeHeaders, addresses: settings.proxyHeaders }),
+    server: forwardedServer(serverInfo({ address, scheme, multiprocess }), { trusted, secureHeaders: settings.secureSchemeHeaders, addresses: settings.proxyHeaders, requestHeaders: system.requestHeaders }),
     scheme,
     knowsTarget: false,
     scriptName: settings.rootPath ?? "",
