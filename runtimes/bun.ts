@@ -22,6 +22,7 @@ export const runtime: Runtime = {
   hasSlowClock: false,
   hasSlowZone: true, // 6 ms, in each process.
   requestHeaders: PUBLIC_HEADERS,
+  responseHeader: (response, name) => response.headers.get(name),
   // Its Response and Headers refuse NUL, CR and LF, so that no answer can be split. To look for the other control characters, which Bun sends as they are
   // and survives, would cost the smallest answer 2 %.
   checkHeaders: () => {},

@@ -1,7 +1,7 @@
 /** Deno. */
 import process from "node:process";
 import { isAwaited } from "../core/arbiter/fetch_answer.ts";
-import { checkHeaders, lastAnswer } from "./deno_response.ts";
+import { checkHeaders, lastAnswer, responseHeader } from "./deno_response.ts";
 import { requestHeaders } from "./deno_request.ts";
 import { followUpgrades, noteUpgrade } from "./deno_web_sockets.ts";
 import type { Busy, CFunction, CSignature, Ffi, NativeServeOptions, NativeServer, Runtime } from "./runtime.ts";
@@ -18,6 +18,7 @@ export const runtime: Runtime = {
   isWhole,
   rawUrls: true,
   requestHeaders,
+  responseHeader,
   checkHeaders,
   lastAnswer,
   hasSlowZone: false,

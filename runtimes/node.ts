@@ -61,6 +61,7 @@ export const runtime: Runtime = {
   isThread: false,
   debugsOnUsr1: false, // Workers are told not to (see worker_command.ts); the arbiter's handler takes the place of Node's own.
   requestHeaders: PUBLIC_HEADERS,
+  responseHeader: (response, name) => response.headers.get(name),
   checkHeaders: (response) => checkHeaders(response.headers),
   placeSyntaxError: (error, file) => {
     if (!/^SyntaxError/.test(error.stack ?? "")) return;

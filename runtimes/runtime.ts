@@ -105,6 +105,8 @@ export interface Runtime {
   readonly rawUrls: boolean;
   /** How the headers of the native server's requests are read. */
   readonly requestHeaders: HeaderReader;
+  /** As `response.headers.get(name)`, for a name in lower case. On Deno, an answer whose headers were touched is sent by a slower way. */
+  responseHeader(response: Response, name: string): string | null;
   /** Throws for a response header that must not reach the native server. */
   checkHeaders(response: Response): void;
   /** Whether USR1 opens a debugger that everybody on this machine may use. */

@@ -93,6 +93,7 @@ function threadSystem({ index, gauges, memory }: ThreadBegin): WorkerSystem {
     ...(runtime.lastAnswer ? { lastAnswer: runtime.lastAnswer } : {}),
     isWhole: (response) => runtime.isWhole(response),
     requestHeaders: runtime.requestHeaders,
+    responseHeader: runtime.responseHeader,
     checkHeaders: runtime.checkHeaders,
     ...(runtime.isUpgraded ? { isUpgraded: runtime.isUpgraded } : {}),
     exit: (code) => tell({ exit: code }), // And then it is terminated.

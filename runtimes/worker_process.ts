@@ -56,6 +56,7 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     rawUrls: runtime.rawUrls,
     isWhole: (response) => runtime.isWhole(response),
     requestHeaders: runtime.requestHeaders,
+    responseHeader: runtime.responseHeader,
     checkHeaders: runtime.checkHeaders,
     ...(runtime.isUpgraded ? { isUpgraded: runtime.isUpgraded } : {}),
     ...(runtime.Response ? { Response: runtime.Response } : {}),

@@ -23,11 +23,11 @@ import type { WorkerSystem } from "./process.ts";
 import { quoted, type Refusals } from "./refusals.ts";
 import type { HookedApp, RequestHooks } from "./request_hooks.ts";
 import type { Register } from "./register.ts";
-import type { RequestLog } from "./request_log.ts";
+import type { RequestLog, Seen } from "./request_log.ts";
 import { type Door, enter, leave, type Traffic } from "./traffic.ts";
 
 export interface Handling {
-  readonly system: Pick<WorkerSystem, "rawUrls" | "requestHeaders" | "checkHeaders" | "Response">;
+  readonly system: Pick<WorkerSystem, "rawUrls" | "requestHeaders" | "responseHeader" | "checkHeaders" | "Response">;
   readonly settings: Settings;
   readonly address: Address;
   readonly scheme: "http" | "https";
@@ -85,7 +85,7 @@ function tsgiHandler(app: App, { system, settings, address, scheme, door, traffi
   const trusted = parseTrusted(settings.forwardedAllowIps);
   const forwarder = settings.forwarderHeaders.length === 0 ? null : new ForwarderHeaders({ names: settings.forwarderHeaders, trusted, refuses: settings.headerMap === "refuse" });
   const gateway = createGateway(forwarder === null ? app : forwarder.around(app), {
-    server: forwardedServer(serverInfo({ address, scheme, multiprocess }), { trusted, secureHeaders: settings.secureSchemeHeaders, addresses: settings.proxyHeaders }),
+    server: forwardedServer(serverInfo({ address, scheme, multiprocess }), { trusted, secureHeaders: settings.secureSchemeHeaders, addresses: settings.proxyHeaders, requestHeaders: system.requestHeaders }),
     scheme,
     knowsTarget: false,
     scriptName: settings.rootPath ?? "",
@@ -198,6 +198,28 @@ function refusedReason({ url, headers }: Request, why: "target" | "underscore"):
   return why === "target" ? `Invalid Host or target: ${quoted(url)}, Host ${quoted(headers.get("host") ?? "")}` : "Invalid HTTP Header: a name has an underscore";
 }
 
+/** A Fetch handler's request for the access log. The headers of its Response are not touched unless somebody asks for one: see `responseHeader` of the port. */
+class Answered implements Seen {
+  readonly request: Request;
+  readonly platform: unknown;
+  readonly since: number;
+  readonly #response: Response;
+
+  constructor(request: Request, platform: unknown, since: number, response: Response) {
+    this.request = request;
+    this.platform = platform;
+    this.since = since;
+    this.#response = response;
+  }
+
+  get statusCode(): number {
+    return this.#response.status;
+  }
+  get headers(): Headers {
+    return this.#response.headers;
+  }
+}
+
 function fetchHandler(fetch: FetchHandler, { system, settings, scheme, door, traffic, log, requestLog, refusals }: Handling): Handler {
   const rules: TargetRules = { raw: system.rawUrls, scheme, noHost: () => door.madeUpHost };
   return { handler: requestLog === null ? handler : logged };
@@ -220,8 +242,8 @@ function fetchHandler(fetch: FetchHandler, { system, settings, scheme, door, tra
     return isAwaited(answer) ? answer.then(noted) : noted(answer);
 
     function noted(response: Response): Response {
-      const length = response.headers.get("content-length");
-      requestLog!.write({ since, request, platform, statusCode: response.status, headers: response.headers }, length === null ? null : Number(length));
+      const length = system.responseHeader(response, "content-length");
+      requestLog!.write(new Answered(request, platform, since, response), length === null ? null : Number(length));
       return response;
     }
   }

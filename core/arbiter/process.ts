@@ -162,6 +162,8 @@ export interface WorkerSystem {
   readonly rawUrls: boolean;
   /** How the headers of the native server's requests are read. */
   readonly requestHeaders: HeaderReader;
+  /** As `response.headers.get(name)`, for a name in lower case. On Deno, an answer whose headers were touched is sent by a slower way. */
+  responseHeader(response: Response, name: string): string | null;
   /** Whether a response's body is in memory: undefined where the runtime cannot tell it from a stream. */
   isWhole(response: Response): boolean | undefined;
   /** Throws for a header of a Fetch handler's response that would end or desynchronise the native server. */

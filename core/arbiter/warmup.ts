@@ -27,7 +27,7 @@ export async function warmUp(application: Application, { system, settings, log, 
   const traffic = { inFlight: 0, handled: 0, limit: Infinity, full: false, onFull: () => {}, worn: Infinity, onWorn: () => {}, turnstile: new Turnstile(Infinity) };
   const door = { inFlight: 0, closing: false, madeUpHost: null };
   // The URL is ours, whatever the runtime makes of a client's.
-  const own = { rawUrls: false, requestHeaders: PUBLIC_HEADERS, checkHeaders: system.checkHeaders };
+  const own = { rawUrls: false, requestHeaders: PUBLIC_HEADERS, responseHeader: system.responseHeader, checkHeaders: system.checkHeaders };
   const scheme = isSecure(settings) ? "https" : "http";
   const handling = { system: own, settings, address, scheme, door, traffic, log, requestLog: null, requestHooks: null, refusals: { note: () => {} }, register: null, metrics: null, multiprocess } as const;
   const { handler } = createHandler(application, handling);
