@@ -2,6 +2,7 @@
 import process from "node:process";
 import { isAwaited } from "../core/arbiter/fetch_answer.ts";
 import { checkHeaders, lastAnswer } from "./deno_response.ts";
+import { requestHeaders } from "./deno_request.ts";
 import { followUpgrades, noteUpgrade } from "./deno_web_sockets.ts";
 import type { Busy, CFunction, CSignature, Ffi, NativeServeOptions, NativeServer, Runtime } from "./runtime.ts";
 
@@ -16,6 +17,7 @@ export const runtime: Runtime = {
   followUpgrades: () => followUpgrades(Deno),
   isWhole,
   rawUrls: true,
+  requestHeaders,
   checkHeaders,
   lastAnswer,
   hasSlowZone: false,

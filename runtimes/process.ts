@@ -16,10 +16,24 @@ import { workerCommand } from "./worker_command.ts";
 
 /** How long an ended worker's last messages may take. */
 const LAST_WORDS: Millis = 200;
+/** Between two collections of what ended workers leave to their arbiter, which would grow with each reload on Bun and collect seldom. */
+const COLLECTED: Millis = 1000;
 
 /** `script` is what a worker runs. */
 export function arbiterSystem(script: string, inheritance: Inheritance | null = null): ArbiterSystem {
   return { pid: process.pid, now, every, wait, onSignal, hold: (address, options) => hold(address, options, inheritance), socketTable: socketTable(), spawn: (options) => spawn(script, options) };
+}
+
+let collecting: ReturnType<typeof setTimeout> | undefined;
+
+function collectSoon(): void {
+  const { collect } = runtime;
+  if (collect === undefined || collecting !== undefined) return;
+  collecting = setTimeout(() => {
+    collecting = undefined;
+    collect();
+  }, COLLECTED);
+  collecting.unref();
 }
 
 function spawn(script: string, options: SpawnOptions): Child {
@@ -58,7 +72,10 @@ function spawn(script: string, options: SpawnOptions): Child {
     ended = true;
     if (channel) closeDescriptor(channel.arbiter);
     shared?.close();
-    const tell = () => options.onExit({ code, signal } satisfies Ending);
+    const tell = () => {
+      options.onExit({ code, signal } satisfies Ending);
+      collectSoon();
+    };
     // What it started in its turn may keep the streams open for ever.
     afterLastWords(child, () => void (outputs.length === 0 ? tell() : Promise.race([Promise.all(outputs), wait(LAST_WORDS)]).then(tell)));
   });

@@ -92,6 +92,7 @@ function threadSystem({ index, gauges, memory }: ThreadBegin): WorkerSystem {
     rawUrls: runtime.rawUrls,
     ...(runtime.lastAnswer ? { lastAnswer: runtime.lastAnswer } : {}),
     isWhole: (response) => runtime.isWhole(response),
+    requestHeaders: runtime.requestHeaders,
     checkHeaders: runtime.checkHeaders,
     ...(runtime.isUpgraded ? { isUpgraded: runtime.isUpgraded } : {}),
     exit: (code) => tell({ exit: code }), // And then it is terminated.

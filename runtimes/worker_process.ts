@@ -55,6 +55,7 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     hostname,
     rawUrls: runtime.rawUrls,
     isWhole: (response) => runtime.isWhole(response),
+    requestHeaders: runtime.requestHeaders,
     checkHeaders: runtime.checkHeaders,
     ...(runtime.isUpgraded ? { isUpgraded: runtime.isUpgraded } : {}),
     ...(runtime.Response ? { Response: runtime.Response } : {}),

@@ -1,6 +1,7 @@
 /**
  * The process port: what core asks of the operating system. Implemented once for all runtimes in runtimes/process.ts.
  */
+import type { HeaderReader } from "../gateway/request_headers.ts";
 import type { LastAnswer } from "./refusals.ts";
 import type { SyslogAddress } from "../logging/syslog.ts";
 import type { ConfigReader } from "../settings/config_file.ts";
@@ -159,6 +160,8 @@ export interface WorkerSystem {
   hostname(): string;
   /** Whether `request.url` is the client's raw text, to be compared with the Host header. */
   readonly rawUrls: boolean;
+  /** How the headers of the native server's requests are read. */
+  readonly requestHeaders: HeaderReader;
   /** Whether a response's body is in memory: undefined where the runtime cannot tell it from a stream. */
   isWhole(response: Response): boolean | undefined;
   /** Throws for a header of a Fetch handler's response that would end or desynchronise the native server. */

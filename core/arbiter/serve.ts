@@ -117,7 +117,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   };
   const traffic = thread ? threadTraffic(own, thread) : own;
   const tail = access === null ? null : new Tail(access, system);
-  const requestLog = tail === null ? null : openRequestLog(tail, settings, system.pid);
+  const requestLog = tail === null ? null : openRequestLog({ target: tail, settings, pid: system.pid, requestHeaders: system.requestHeaders });
   const register = settings.watchdog && shared !== null ? shared.register : null;
   const metrics = settings.metrics ? measure(system, shared, log) : null;
   const meter = metrics?.meter ?? null;

@@ -2,6 +2,7 @@
  * `--warmup`: requests that a new worker answers to itself before it says ready. They go through the same handler as a client's, but not
  * through a socket, and they are in no access log, no hook and no count.
  */
+import { PUBLIC_HEADERS } from "../gateway/request_headers.ts";
 import type { Log } from "../logging/record.ts";
 import type { Settings } from "../settings/table.ts";
 import { isSecure } from "../settings/tls.ts";
@@ -26,7 +27,7 @@ export async function warmUp(application: Application, { system, settings, log, 
   const traffic = { inFlight: 0, handled: 0, limit: Infinity, full: false, onFull: () => {}, worn: Infinity, onWorn: () => {}, turnstile: new Turnstile(Infinity) };
   const door = { inFlight: 0, closing: false, madeUpHost: null };
   // The URL is ours, whatever the runtime makes of a client's.
-  const own = { rawUrls: false, checkHeaders: system.checkHeaders };
+  const own = { rawUrls: false, requestHeaders: PUBLIC_HEADERS, checkHeaders: system.checkHeaders };
   const scheme = isSecure(settings) ? "https" : "http";
   const handling = { system: own, settings, address, scheme, door, traffic, log, requestLog: null, requestHooks: null, refusals: { note: () => {} }, register: null, metrics: null, multiprocess } as const;
   const { handler } = createHandler(application, handling);
