@@ -1,7 +1,8 @@
 /** Deno. */
 import process from "node:process";
 import { isAwaited } from "../core/arbiter/fetch_answer.ts";
-import { checkHeaders, lastAnswer } from "./deno_response.ts";
+import { checkHeaders, lastAnswer, responseHeader } from "./deno_response.ts";
+import { requestHeaders } from "./deno_request.ts";
 import { followUpgrades, noteUpgrade } from "./deno_web_sockets.ts";
 import type { Busy, CFunction, CSignature, Ffi, NativeServeOptions, NativeServer, Runtime } from "./runtime.ts";
 
@@ -16,8 +17,11 @@ export const runtime: Runtime = {
   followUpgrades: () => followUpgrades(Deno),
   isWhole,
   rawUrls: true,
+  requestHeaders,
+  responseHeader,
   checkHeaders,
   lastAnswer,
+  hasSlowZone: false,
   hasSlowClock: true, // 90 ns, and 30 for the foreign call.
   debugsOnUsr1: true, // Since 2.9.2, also without a handler: https://github.com/denoland/deno/pull/35738.
   endsThreads: false, // It would spin on, and keep what it listens on.

@@ -10,8 +10,15 @@ import { AnswerError, checkHeaders as checkPublicly, isSendable } from "../core/
 /** What the kind of headers means: none, or only a content type; anything else is a list. */
 const [NONE, CONTENT_TYPE] = [1, 2];
 
+const places = find();
+
 /** Throws {@linkcode AnswerError} for a header whose value has a control character: it would end the process. */
 export const checkHeaders: (response: Response) => void = choose();
+
+/** As `response.headers.get(name)`, for a name in lower case; but an answer that has no headers, or only a content type, keeps its fast path. */
+export function responseHeader(response: Response, name: string): string | null {
+  return name !== "content-type" && isFast(response) ? null : response.headers.get(name);
+}
 
 /**
  * An answer after which Deno closes the connection, which it does not for `Connection: close` alone: a body of the length that was announced,
@@ -37,10 +44,17 @@ interface Places {
 
 function choose(): (response: Response) => void {
   const publicly = (response: Response) => checkPublicly(response.headers);
-  const places = find();
   if (places === null) return publicly;
   const quickly = (response: Response) => check(response as unknown as Record<symbol, unknown>, response, places);
   return isRight(quickly) ? quickly : publicly;
+}
+
+/** Whether nothing has touched its headers, and it has none but perhaps a content type. */
+function isFast(response: Response): boolean {
+  if (places === null) return false;
+  const members = response as unknown as Record<symbol, unknown>;
+  const kind = members[places.kind];
+  return members[places.headers] === null && (kind === NONE || kind === CONTENT_TYPE);
 }
 
 function find(): Places | null {

@@ -59,6 +59,8 @@ export function alsoOnStandardError(told: (message: string) => void): (message: 
 
 const BATCH_MILLIS = 100;
 const BATCH_LENGTH = 65_536;
+/** For a batch and the longest line that most have. */
+const BLOCK_SIZE = BATCH_LENGTH + 4096;
 /** What may wait for a slow reader, in UTF-16 code units. */
 const WAITING_LENGTH = 1_048_576;
 const RETRY_MILLIS = 10;
@@ -91,6 +93,8 @@ class AppendedFile implements LogFile {
   /** The bytes that are being written, of how many lines. */
   #piece: Uint8Array = NOTHING;
   #pieceLines = 0;
+  /** Where batches are encoded. */
+  #block: Uint8Array<ArrayBuffer> | null = null;
   #timer: ReturnType<typeof setTimeout> | null = null;
   /** A file on a disk, where a write of any size is one. */
   #regular = false;
@@ -193,8 +197,16 @@ class AppendedFile implements LogFile {
     if (this.#textLines === 0 && this.#lines.length === 0) return false;
     const ending = this.#doubtful && this.#regular && !endsLine(this.#descriptor) ? "\n" : "";
     this.#doubtful = false;
-    this.#piece = encoder.encode(ending + (this.#textLines > 0 ? this.#takeText() : this.#takeLines()));
+    this.#piece = this.#encoded(ending + (this.#textLines > 0 ? this.#takeText() : this.#takeLines()));
     return true;
+  }
+
+  /** A batch goes where the last one was, since that has been written: memory of its own would cost each line as much as its text. */
+  #encoded(text: string): Uint8Array {
+    if (this.#options.batched !== true) return encoder.encode(text);
+    this.#block ??= new Uint8Array(BLOCK_SIZE);
+    const { read, written } = encoder.encodeInto(text, this.#block);
+    return read === text.length ? this.#block.subarray(0, written) : encoder.encode(text);
   }
 
   #takeText(): string {

@@ -18,6 +18,7 @@ import type { Served } from "../core/arbiter/listener.ts";
 import type { Millis, ServeOptions } from "../core/arbiter/process.ts";
 import type { LastAnswer } from "../core/arbiter/refusals.ts";
 import type { Tls } from "../core/arbiter/tls.ts";
+import { PUBLIC_HEADERS } from "../core/gateway/request_headers.ts";
 import { NodeRequest, realRequest, urlOf } from "./node_request.ts";
 import { isWhole, LightResponse, send } from "./node_response.ts";
 import type { NativeServer, Runtime } from "./runtime.ts";
@@ -55,9 +56,12 @@ export const runtime: Runtime = {
   rawUrls: true,
   lastAnswer,
   hasSlowClock: false,
+  hasSlowZone: false,
   endsThreads: false,
   isThread: false,
   debugsOnUsr1: false, // Workers are told not to (see worker_command.ts); the arbiter's handler takes the place of Node's own.
+  requestHeaders: PUBLIC_HEADERS,
+  responseHeader: (response, name) => response.headers.get(name),
   checkHeaders: (response) => checkHeaders(response.headers),
   placeSyntaxError: (error, file) => {
     if (!/^SyntaxError/.test(error.stack ?? "")) return;

@@ -2,6 +2,7 @@
 import type { Hold, NativeHandler, Served } from "../core/arbiter/listener.ts";
 import type { Identity, ServeOptions } from "../core/arbiter/process.ts";
 import type { LastAnswer } from "../core/arbiter/refusals.ts";
+import type { HeaderReader } from "../core/gateway/request_headers.ts";
 
 /** The few C types that the calls in libc.ts need. A `buffer` is passed by address; `pointer` is an address as a bigint. */
 export type CType = "i32" | "u32" | "i64" | "u64" | "buffer" | "pointer" | "void";
@@ -102,16 +103,24 @@ export interface Runtime {
   isWhole(response: Response): boolean | undefined;
   /** Whether `request.url` is the client's raw text. */
   readonly rawUrls: boolean;
+  /** How the headers of the native server's requests are read. */
+  readonly requestHeaders: HeaderReader;
+  /** As `response.headers.get(name)`, for a name in lower case. On Deno, an answer whose headers were touched is sent by a slower way. */
+  responseHeader(response: Response, name: string): string | null;
   /** Throws for a response header that must not reach the native server. */
   checkHeaders(response: Response): void;
   /** Whether USR1 opens a debugger that everybody on this machine may use. */
   readonly debugsOnUsr1: boolean;
   /** Whether reading performance.now() costs more than a foreign call. */
   readonly hasSlowClock: boolean;
+  /** Whether Date takes milliseconds to learn the time zone. */
+  readonly hasSlowZone: boolean;
   /** Whether Worker.terminate() ends a thread that stands still. */
   readonly endsThreads: boolean;
   /** Whether we run in a web worker. */
   readonly isThread: boolean;
+  /** Frees what nobody needs any more, where the collector would wait long for more of it. */
+  collect?(): void;
   /** Where an import's error does not say so: puts the place in `file` before the stack, if that is the file which cannot be read. */
   placeSyntaxError?(error: SyntaxError, file: string): void;
   /** Sets what `ps` shows for this process. */

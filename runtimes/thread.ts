@@ -7,12 +7,12 @@ import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
 import type { LogTarget, Signal, WorkerSystem } from "../core/arbiter/process.ts";
 import { serve } from "../core/arbiter/serve.ts";
 import { adopt, bindReusePort, ownEpoll, selfTest } from "./adoption.ts";
-import { clock } from "./clock.ts";
+import { clock, findZone } from "./clock.ts";
 import { cutConnections } from "./connections.ts";
 import { runtime } from "./current.ts";
 import { closeDescriptor } from "./descriptor_channel.ts";
 import { loader } from "./loader.ts";
-import { every, now, wait } from "./process.ts";
+import { every, now, wait } from "./system.ts";
 import { hasDescriptors, memoryStats } from "./resources.ts";
 import { openThreadMemory } from "./shared_memory.ts";
 import { openSyslog } from "./syslog.ts";
@@ -53,6 +53,7 @@ function begin(order: ThreadBegin): void {
     tell({ exit: code });
   });
   runtime.followUpgrades?.();
+  findZone();
   serve(threadSystem(order));
 }
 
@@ -91,6 +92,8 @@ function threadSystem({ index, gauges, memory }: ThreadBegin): WorkerSystem {
     rawUrls: runtime.rawUrls,
     ...(runtime.lastAnswer ? { lastAnswer: runtime.lastAnswer } : {}),
     isWhole: (response) => runtime.isWhole(response),
+    requestHeaders: runtime.requestHeaders,
+    responseHeader: runtime.responseHeader,
     checkHeaders: runtime.checkHeaders,
     ...(runtime.isUpgraded ? { isUpgraded: runtime.isUpgraded } : {}),
     exit: (code) => tell({ exit: code }), // And then it is terminated.

@@ -1,6 +1,6 @@
 /** What a Fetch handler answered, made safe for the native servers: a Response, with nothing in it that would end or desynchronise them. */
 
-/** A control character in a header value ends the whole process on Deno 2.9, and goes out as it is on Bun. `new Headers()` lets it through. */
+/** A control character in a header value ends the whole process on Deno 2.9, and goes out as it is on Bun. `new Headers()` lets it through, but for NUL, CR and LF. */
 const FORBIDDEN = /[\x00-\x08\x0a-\x1f\x7f]/;
 
 /** Thrown for an answer that cannot be sent. */
@@ -8,9 +8,17 @@ export class AnswerError extends Error {
   override readonly name = "AnswerError";
 }
 
+// Read once: in Deno's global object it is a getter, which takes longer than what is done with it.
+const { Response } = globalThis;
+
+/** Whether it is one of the platform's. */
+export function isResponse(answer: unknown): answer is Response {
+  return answer instanceof Response;
+}
+
 /** Throws {@linkcode AnswerError} if this is no Response that can be sent. */
 export function checkAnswer(answer: unknown): asserts answer is Response {
-  if (answer instanceof Response) {
+  if (isResponse(answer)) {
     if (answer.bodyUsed) throw new AnswerError("Cannot send the Response: its body was read already");
     return;
   }

@@ -6,9 +6,10 @@
  * Of X-Forwarded-For, the last address counts that is no trusted proxy: all before it may be the client's own text. `proxyFix` does without
  * addresses of proxies, and is told how many there are.
  */
+import type { HeaderReader } from "../gateway/request_headers.ts";
 import { layerServerInfo, plainAddress, recogniseServer } from "../gateway/server_info.ts";
 import type { ServerInfo } from "../gateway/types.ts";
-import { isAddress, isTrusted, type Trusted } from "./networks.ts";
+import { isAddress, isTrusted, type Trusted, trusting } from "./networks.ts";
 
 /** Each header with the value that means https; any other value means http. */
 export type SecureHeaders = Readonly<Record<string, string>>;
@@ -18,58 +19,77 @@ export interface ForwardedOptions {
   readonly secureHeaders: SecureHeaders;
   /** Whether X-Forwarded-For is believed. */
   readonly addresses: boolean;
+  readonly requestHeaders: HeaderReader;
 }
 
 /** Says of each request what `common` says, and what a trusted proxy tells, worked out when it is asked for. */
-export function forwardedServer(common: ServerInfo, { trusted, secureHeaders, addresses }: ForwardedOptions): (request: Request, argument: unknown, context: unknown) => ServerInfo {
-  const secure = Object.entries(secureHeaders);
+export function forwardedServer(common: ServerInfo, { trusted, secureHeaders, addresses, requestHeaders }: ForwardedOptions): (request: Request, argument: unknown, context: unknown) => ServerInfo {
+  const means: Means = { common, trusted, isTrusted: trusting(trusted), secure: Object.entries(secureHeaders), requestHeaders };
   return (request, argument, context) => {
     const peer = recogniseServer(request, argument, context);
-    const scheme = () => believed(forwardedScheme(request.headers, secure));
-    const told = addresses
-      ? new ForwardedClient(common, peer, scheme, trusted, () => forwardedClient(request.headers, peer.remoteAddr, trusted))
-      : new Forwarded(common, peer, scheme, trusted);
+    const told = addresses ? new ForwardedClient(means, peer, request) : new Forwarded(means, peer, request);
     return layerServerInfo(told as ServerInfo, peer);
   };
 }
 
+/** What all requests have in common. */
+interface Means {
+  readonly common: ServerInfo;
+  readonly trusted: Trusted;
+  readonly isTrusted: (address: string | undefined) => boolean;
+  readonly secure: readonly (readonly [string, string])[];
+  readonly requestHeaders: HeaderReader;
+}
+
 /** A class, since an object with a getter of its own costs more than all that is asked of it. */
 class Forwarded {
-  readonly software: string | undefined;
-  readonly serverName: string | undefined;
-  readonly serverPort: string | number | undefined;
-  readonly multiprocess: boolean | undefined;
-  readonly #scheme: "http" | "https";
+  readonly #means: Means;
   readonly #peer: ServerInfo;
-  readonly #told: () => "http" | "https" | null;
-  readonly #trusted: Trusted;
+  readonly #request: Request;
+  #scheme: "http" | "https" | null = null;
 
-  constructor(common: ServerInfo, peer: ServerInfo, told: () => "http" | "https" | null, trusted: Trusted) {
-    this.software = common.software;
-    this.serverName = common.serverName;
-    this.serverPort = common.serverPort;
-    this.multiprocess = common.multiprocess;
-    this.#scheme = common.urlScheme!;
+  constructor(means: Means, peer: ServerInfo, request: Request) {
+    this.#means = means;
     this.#peer = peer;
-    this.#told = told;
-    this.#trusted = trusted;
+    this.#request = request;
   }
 
+  get software(): string | undefined {
+    return this.#means.common.software;
+  }
+  get serverName(): string | undefined {
+    return this.#means.common.serverName;
+  }
+  get serverPort(): string | number | undefined {
+    return this.#means.common.serverPort;
+  }
+  get multiprocess(): boolean | undefined {
+    return this.#means.common.multiprocess;
+  }
   get urlScheme(): "http" | "https" {
-    return isTrusted(this.#trusted, this.#peer.remoteAddr) ? this.#told() ?? this.#scheme : this.#scheme;
+    return this.#scheme ??= this.#askScheme();
+  }
+
+  #askScheme(): "http" | "https" {
+    const { common, isTrusted, secure, requestHeaders } = this.#means;
+    const told = isTrusted(this.#peer.remoteAddr) ? forwardedScheme((name) => requestHeaders.get(this.#request, name), secure) : null;
+    // Where they contradict each other, nobody knows what the client used.
+    return told === null || told === "contradictory" ? common.urlScheme! : told;
   }
 }
 
 /** And the client's address. Of its port nobody has said anything. */
 class ForwardedClient extends Forwarded {
+  readonly #trusted: Trusted;
   readonly #peer: ServerInfo;
-  readonly #client: () => string | null;
+  readonly #request: Request;
   #address: string | null | undefined;
 
-  constructor(common: ServerInfo, peer: ServerInfo, told: () => "http" | "https" | null, trusted: Trusted, client: () => string | null) {
-    super(common, peer, told, trusted);
+  constructor(means: Means, peer: ServerInfo, request: Request) {
+    super(means, peer, request);
+    this.#trusted = means.trusted;
     this.#peer = peer;
-    this.#client = client;
+    this.#request = request;
   }
 
   get remoteAddr(): string | undefined {
@@ -81,7 +101,7 @@ class ForwardedClient extends Forwarded {
   }
 
   #told(): string | null {
-    if (this.#address === undefined) this.#address = this.#client();
+    if (this.#address === undefined) this.#address = forwardedClient(this.#request.headers, this.#peer.remoteAddr, this.#trusted);
     return this.#address;
   }
 }
@@ -107,15 +127,14 @@ function withoutPort(hop: string): string {
 }
 
 /** Null where nothing is said. Where the headers contradict each other, nobody knows what the client used, and none is believed. */
-export function forwardedScheme(headers: Headers, secure: readonly (readonly [string, string])[]): "http" | "https" | "contradictory" | null {
-  const schemes = new Set<"http" | "https">();
+export function forwardedScheme(header: (name: string) => string | null, secure: readonly (readonly [string, string])[]): "http" | "https" | "contradictory" | null {
+  let scheme: "http" | "https" | null = null;
   for (const [name, meaning] of secure) {
-    const value = headers.get(name);
-    if (value !== null) schemes.add(value === meaning ? "https" : "http");
+    const value = header(name);
+    if (value === null) continue;
+    const told = value === meaning ? "https" : "http";
+    if (scheme !== null && scheme !== told) return "contradictory";
+    scheme = told;
   }
-  return schemes.size > 1 ? "contradictory" : [...schemes][0] ?? null;
-}
-
-function believed(scheme: ReturnType<typeof forwardedScheme>): "http" | "https" | null {
-  return scheme === "contradictory" ? null : scheme;
+  return scheme;
 }

@@ -14,7 +14,7 @@ import { identityFields, requestIdentity } from "../tracing/request_identity.ts"
 import { VERSION } from "../version.ts";
 import { stackOf, thrownText } from "./app_load_error.ts";
 import type { Application } from "./application.ts";
-import { checkAnswer, plainAnswer, withHeader } from "./fetch_answer.ts";
+import { checkAnswer, isAwaited, isResponse, plainAnswer, withHeader } from "./fetch_answer.ts";
 import { forwardedServer } from "./forwarded.ts";
 import { ForwarderHeaders } from "./forwarder_headers.ts";
 import type { Address, NativeHandler } from "./listener.ts";
@@ -27,7 +27,7 @@ import type { RequestLog, Seen } from "./request_log.ts";
 import { type Door, enter, leave, type Traffic } from "./traffic.ts";
 
 export interface Handling {
-  readonly system: Pick<WorkerSystem, "rawUrls" | "checkHeaders" | "Response">;
+  readonly system: Pick<WorkerSystem, "rawUrls" | "requestHeaders" | "responseHeader" | "checkHeaders" | "Response">;
   readonly settings: Settings;
   readonly address: Address;
   readonly scheme: "http" | "https";
@@ -85,7 +85,7 @@ function tsgiHandler(app: App, { system, settings, address, scheme, door, traffi
   const trusted = parseTrusted(settings.forwardedAllowIps);
   const forwarder = settings.forwarderHeaders.length === 0 ? null : new ForwarderHeaders({ names: settings.forwarderHeaders, trusted, refuses: settings.headerMap === "refuse" });
   const gateway = createGateway(forwarder === null ? app : forwarder.around(app), {
-    server: forwardedServer(serverInfo({ address, scheme, multiprocess }), { trusted, secureHeaders: settings.secureSchemeHeaders, addresses: settings.proxyHeaders }),
+    server: forwardedServer(serverInfo({ address, scheme, multiprocess }), { trusted, secureHeaders: settings.secureSchemeHeaders, addresses: settings.proxyHeaders, requestHeaders: system.requestHeaders }),
     scheme,
     knowsTarget: false,
     scriptName: settings.rootPath ?? "",
@@ -97,6 +97,7 @@ function tsgiHandler(app: App, { system, settings, address, scheme, door, traffi
     refused: (request, platform, why) => refusals.note(request, platform, { why, reason: refusedReason(request, why) }),
     isLast: true,
     environ: !settings.metrics ? {} : { "tsgi.metrics": applicationMetrics },
+    requestHeaders: system.requestHeaders,
     ...(system.Response ? { Response: system.Response } : {}),
     streaming,
     finished: hook === null ? end : finishedAndHooked,
@@ -125,7 +126,7 @@ function tsgiHandler(app: App, { system, settings, address, scheme, door, traffi
   function finishedAndLogged(exchange: Exchange): void {
     const write = flowing === 0 ? undefined : notes.get(exchange)?.write;
     if (write) write(exchange.bytes);
-    else requestLog!.write(seen(exchange), exchange.bytes);
+    else requestLog!.write(exchange, exchange.bytes);
     finished(exchange);
   }
 
@@ -136,7 +137,7 @@ function tsgiHandler(app: App, { system, settings, address, scheme, door, traffi
   }
 
   function streaming(exchange: Exchange, response: Response): void {
-    const note: Note = { whenEnding: null, write: requestLog === null ? null : requestLog.begin(seen(exchange)), slot: enterStream(exchange.request) };
+    const note: Note = { whenEnding: null, write: requestLog === null ? null : requestLog.begin(exchange), slot: enterStream(exchange.request) };
     streams.set(response, note);
     notes.set(exchange, note);
     flowing++;
@@ -157,10 +158,6 @@ function tsgiHandler(app: App, { system, settings, address, scheme, door, traffi
     return true;
   }
 
-}
-
-function seen({ request, environ, status, headers, platform, since }: Exchange): Seen {
-  return { since, platform, request, environ, status: status === null ? 0 : Number(status.slice(0, 3)), headers };
 }
 
 /** What is kept of an exchange whose response is a stream, until that has ended. */
@@ -193,12 +190,34 @@ function print(log: Log, lines: string, request: Request | null): void {
 }
 
 function closing(answer: Response | Promise<Response>): Response | Promise<Response> {
-  return answer instanceof Response ? withHeader(answer, "connection", "close") : answer.then((response) => withHeader(response, "connection", "close"));
+  return isAwaited(answer) ? answer.then((response) => withHeader(response, "connection", "close")) : withHeader(answer, "connection", "close");
 }
 
 /** What is wrong with a request that the gateway refuses. */
 function refusedReason({ url, headers }: Request, why: "target" | "underscore"): string {
   return why === "target" ? `Invalid Host or target: ${quoted(url)}, Host ${quoted(headers.get("host") ?? "")}` : "Invalid HTTP Header: a name has an underscore";
+}
+
+/** A Fetch handler's request for the access log. The headers of its Response are not touched unless somebody asks for one: see `responseHeader` of the port. */
+class Answered implements Seen {
+  readonly request: Request;
+  readonly platform: unknown;
+  readonly since: number;
+  readonly #response: Response;
+
+  constructor(request: Request, platform: unknown, since: number, response: Response) {
+    this.request = request;
+    this.platform = platform;
+    this.since = since;
+    this.#response = response;
+  }
+
+  get statusCode(): number {
+    return this.#response.status;
+  }
+  get headers(): Headers {
+    return this.#response.headers;
+  }
 }
 
 function fetchHandler(fetch: FetchHandler, { system, settings, scheme, door, traffic, log, requestLog, refusals }: Handling): Handler {
@@ -213,18 +232,18 @@ function fetchHandler(fetch: FetchHandler, { system, settings, scheme, door, tra
     } catch (error) {
       return failed(error, request, platform);
     }
-    if (answer instanceof Response) return settled(answer, request, platform);
+    if (isResponse(answer)) return settled(answer, request, platform);
     return Promise.resolve(answer).then((response) => settled(response, request, platform), (error) => failed(error, request, platform));
   }
 
   function logged(request: Request, platform: unknown): Response | Promise<Response> {
     const since = requestLog!.isTimed ? performance.now() : 0;
     const answer = handler(request, platform);
-    return answer instanceof Response ? noted(answer) : answer.then(noted);
+    return isAwaited(answer) ? answer.then(noted) : noted(answer);
 
     function noted(response: Response): Response {
-      const length = response.headers.get("content-length");
-      requestLog!.write({ since, request, platform, status: response.status, headers: response.headers }, length === null ? null : Number(length));
+      const length = system.responseHeader(response, "content-length");
+      requestLog!.write(new Answered(request, platform, since, response), length === null ? null : Number(length));
       return response;
     }
   }

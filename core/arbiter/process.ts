@@ -1,6 +1,7 @@
 /**
  * The process port: what core asks of the operating system. Implemented once for all runtimes in runtimes/process.ts.
  */
+import type { HeaderReader } from "../gateway/request_headers.ts";
 import type { LastAnswer } from "./refusals.ts";
 import type { SyslogAddress } from "../logging/syslog.ts";
 import type { ConfigReader } from "../settings/config_file.ts";
@@ -41,6 +42,8 @@ export interface Child {
   kill(signal: Signal): void;
   /** The requests it has in flight, as text, also when its loop stands still: see register.ts. Null where they are not known. */
   inFlight(silence: Millis): string | null;
+  /** How long ago it beat last in memory that both see, also when it has ended; Infinity where it did not. */
+  sinceBeat(): Millis;
   /** What it has counted of its requests, also when it has ended: see core/metrics/meter.ts. Null where the system lets nobody see. */
   meter(): Uint8Array | null;
   /** Its register and its log ring, also when it has ended; null where there is none. */
@@ -103,6 +106,8 @@ export interface SharedMemory {
   /** For a Meter. */
   readonly meter: Uint8Array;
   readonly log: LogRing;
+  /** The arbiter sees that the worker lives; null in a thread, whose process does that. */
+  readonly beat: (() => void) | null;
 }
 
 /** What a worker asks of the system. */
@@ -124,8 +129,8 @@ export interface WorkerSystem {
   takeShared(): SharedMemory | null;
   /** As `now`, but never dearer than 40 ns. */
   readonly clock: () => Millis;
-  /** In a worker's process. */
-  readonly crew?: CrewSystem;
+  /** In a worker's process; loaded when it is asked for. */
+  readonly crew?: () => Promise<CrewSystem>;
   /** In a thread of it. */
   readonly thread?: ThreadPlace;
   /** Serves a listening socket that was handed over. */
@@ -155,6 +160,10 @@ export interface WorkerSystem {
   hostname(): string;
   /** Whether `request.url` is the client's raw text, to be compared with the Host header. */
   readonly rawUrls: boolean;
+  /** How the headers of the native server's requests are read. */
+  readonly requestHeaders: HeaderReader;
+  /** As `response.headers.get(name)`, for a name in lower case. On Deno, an answer whose headers were touched is sent by a slower way. */
+  responseHeader(response: Response, name: string): string | null;
   /** Whether a response's body is in memory: undefined where the runtime cannot tell it from a stream. */
   isWhole(response: Response): boolean | undefined;
   /** Throws for a header of a Fetch handler's response that would end or desynchronise the native server. */
@@ -223,8 +232,8 @@ export interface CrewSystem {
 export interface CrewMemory {
   /** By thread. */
   readonly parts: readonly { readonly register: Uint8Array; readonly meter: Uint8Array }[];
-  /** Whether the arbiter sees it too. */
-  readonly isSeen: boolean;
+  /** As a worker's own; null where the arbiter does not see the memory. */
+  readonly beat: (() => void) | null;
 }
 
 export interface ThreadOptions {

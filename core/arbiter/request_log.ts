@@ -1,6 +1,7 @@
 /** The access log of a worker: a line per request, in gunicorn's form or as JSON. */
-import { type Making, makingOf } from "../gateway/environ.ts";
+import type { Making } from "../gateway/environ.ts";
 import { getHeader } from "../gateway/header_list.ts";
+import type { HeaderReader } from "../gateway/request_headers.ts";
 import { plainAddress } from "../gateway/server_info.ts";
 import type { Environ, HeaderList } from "../gateway/types.ts";
 import { type AccessEnd, type AccessExchange, type AccessLine, compileAccessFormat, compileAccessJson } from "../logging/access.ts";
@@ -30,33 +31,44 @@ export interface Refused {
   readonly platform: unknown;
 }
 
+/** The gateway's Exchange is one. */
 export interface Seen {
   readonly since: number;
   readonly request: Request;
   readonly environ?: Environ;
+  readonly making?: Making | null;
+  readonly pathStart?: number;
   readonly platform: unknown;
-  readonly status: number;
+  readonly statusCode: number;
   /** Of the response; null if there is none. */
   readonly headers: HeaderList | Headers | null;
 }
 
-export function requestLog(target: LogTarget, settings: Settings, pid: number): RequestLog {
+export interface RequestLogOptions {
+  readonly target: LogTarget;
+  readonly settings: Settings;
+  readonly pid: number;
+  readonly requestHeaders: HeaderReader;
+}
+
+export function requestLog({ target, settings, pid, requestHeaders }: RequestLogOptions): RequestLog {
   const compile = settings.logFormat === "json" || settings.accessLogformat === "json" ? compileAccessJson : compileAccessFormat;
   const line: AccessLine = compile(settings.accessLogformat, { pid, named: settings.requestId });
-  const trusted = settings.proxyHeaders ? parseTrusted(settings.forwardedAllowIps) : null;
+  const means: Means = { requestHeaders, trusted: settings.proxyHeaders ? parseTrusted(settings.forwardedAllowIps) : null };
   const refused = new WeakSet<Request>();
   let isRefusing = false;
   return { isTimed: line.isTimed, write, begin, refuse };
 
   function write(seen: Seen, bytes: number | null): void {
     if (isRefusing && refused.has(seen.request)) return;
-    target.write(line.whole(new Shown(seen, trusted), endOf(bytes, seen.since)));
+    target.write(line.whole(new Shown(seen, means), endOf(bytes, seen.since)));
   }
 
   function begin(seen: Seen): (bytes: number | null) => void {
     if (isRefusing && refused.has(seen.request)) return nothing;
-    const finish = line(new Shown(seen, trusted));
-    return (bytes) => target.write(finish(endOf(bytes, seen.since)));
+    const finish = line(new Shown(seen, means));
+    const { since } = seen;
+    return (bytes) => target.write(finish(endOf(bytes, since)));
   }
 
   function endOf(bytes: number | null, since: number): AccessEnd {
@@ -64,7 +76,7 @@ export function requestLog(target: LogTarget, settings: Settings, pid: number): 
   }
 
   function refuse(request: Refused, response: Response, bytes: number): void {
-    write({ ...request, status: response.status, headers: response.headers }, request.request.method === "HEAD" ? 0 : bytes);
+    write({ ...request, statusCode: response.status, headers: response.headers }, request.request.method === "HEAD" ? 0 : bytes);
     isRefusing = true;
     refused.add(request.request);
   }
@@ -72,27 +84,44 @@ export function requestLog(target: LogTarget, settings: Settings, pid: number): 
 
 function nothing(): void {}
 
+/** What all requests are read with. */
+interface Means {
+  readonly requestHeaders: HeaderReader;
+  /** Null where X-Forwarded-For is not believed. */
+  readonly trusted: Trusted | null;
+}
+
 /** A class, since an object with a getter of its own costs more than all that is read of it. */
 class Shown implements AccessExchange {
   readonly request: Request;
   readonly environ: Environ | undefined;
+  readonly own: Making["own"] | null;
   readonly status: number;
-  readonly making: Making | null;
   readonly #seen: Seen;
-  readonly #trusted: Trusted | null;
+  readonly #means: Means;
 
-  constructor(seen: Seen, trusted: Trusted | null) {
+  constructor(seen: Seen, means: Means) {
+    const { making } = seen;
     this.request = seen.request;
     this.environ = seen.environ;
-    this.status = seen.status;
-    this.making = seen.environ === undefined ? null : makingOf(seen.environ);
+    this.own = making && making.isSimple ? making.own : null;
+    this.status = seen.statusCode;
     this.#seen = seen;
-    this.#trusted = trusted;
+    this.#means = means;
+  }
+
+  get pathStart(): number {
+    return this.#seen.pathStart!;
   }
 
   get remoteAddr(): string | null {
     const peer = peerOf(this.request, this.#seen.platform);
-    return this.#trusted === null ? peer : forwardedClient(this.request.headers, peer ?? undefined, this.#trusted) ?? peer;
+    const { trusted } = this.#means;
+    return trusted === null ? peer : forwardedClient(this.request.headers, peer ?? undefined, trusted) ?? peer;
+  }
+
+  requestHeader(name: string): string | null {
+    return this.#means.requestHeaders.get(this.request, name);
   }
 
   responseHeader(name: string): string | null {

@@ -29,7 +29,7 @@ export function strictHeaders({ forwardedAllowIps, secureSchemeHeaders, madeUpHo
   const secure = Object.entries(secureSchemeHeaders);
   return (request, platform) => {
     const { headers, url } = request;
-    const contradicts = () => forwardedScheme(headers, secure) === "contradictory" && isTrusted(trusted, peerOf(request, platform) ?? undefined);
+    const contradicts = () => forwardedScheme((name) => headers.get(name), secure) === "contradictory" && isTrusted(trusted, peerOf(request, platform) ?? undefined);
     return checkHost(headers.get("host"), url, madeUpHost()) ?? checkValues(headers) ??
       (contradicts() ? { status: 400, why: "scheme", reason: "Contradictory scheme headers" } : null);
   };

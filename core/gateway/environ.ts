@@ -9,6 +9,7 @@
 import { TsgiError } from "./error.ts";
 import { ConsoleErrors } from "./errors.ts";
 import { BodyInput } from "./input.ts";
+import { type HeaderReader, PUBLIC_HEADERS } from "./request_headers.ts";
 import { ofShape } from "./shapes.ts";
 import { splitTarget } from "./target.ts";
 import { eachHeader, MAKERS, makeHeader, mountedPath, plainMakers } from "./variables.ts";
@@ -32,6 +33,8 @@ export interface EnvironOptions {
   readonly underscoreHeaders?: "drop" | "refuse" | "allow";
   /** The authority of `request.url` that means: the client sent no Host. Asked when it matters; null if there is none. */
   readonly noHost?: () => string | null;
+  /** How headers are read, if there is a shorter way than the public one. */
+  readonly requestHeaders?: HeaderReader;
 }
 
 /**
@@ -61,7 +64,7 @@ export function createEnviron(request: RequestLike, server: ServerInfo = {}, opt
 
 /** Checks the options once, for all requests. Throws TypeError for what no environ may contain. */
 export function environSettings(options: EnvironOptions): EnvironSettings {
-  const { scriptName = "", environ = {}, underscoreHeaders = "drop", noHost = () => null } = options;
+  const { scriptName = "", environ = {}, underscoreHeaders = "drop", noHost = () => null, requestHeaders = PUBLIC_HEADERS } = options;
   if (scriptName !== "" && (!scriptName.startsWith("/") || scriptName.endsWith("/"))) {
     throw new TypeError(`Cannot mount at ${JSON.stringify(scriptName)}: expected "" or a path like "/mnt", without a slash at the end`);
   }
@@ -74,12 +77,15 @@ export function environSettings(options: EnvironOptions): EnvironSettings {
     // What the gateway decides is not for the deployer to fake, even where it is absent.
     if (!MAKERS.has(key)) deployer[key] = value;
   }
-  return { scriptName, deployer, underscoreHeaders, noHost, sampler: new Sampler() };
+  return { scriptName, deployer, underscoreHeaders, noHost, requestHeaders, sampler: new Sampler() };
 }
 
 /** The environ of a request that an application is about to get: lazy, unless the application has shown that it enumerates. */
-export function makeEnviron(scope: Scope): Environ {
-  return scope.settings.sampler.isEager() ? copiedEnviron(scope) : new LazyEnviron(scope).proxy;
+export function makeEnviron(scope: Scope & { making: Making | null }): Environ {
+  if (scope.settings.sampler.isEager()) return copiedEnviron(scope);
+  const lazy = new LazyEnviron(scope);
+  scope.making = lazy;
+  return lazy.proxy;
 }
 
 export function hasUnderscore(headers: Headers): boolean {
@@ -94,20 +100,12 @@ export function originalRequest(environ: Environ): RequestLike | null {
   return origin.scope.request;
 }
 
-/** What a lazy environ is made from, and what it has by now. */
+/** What a lazy environ is made from, and what it has by now: for who reads a few keys of very many requests, and has no time for the Proxy. */
 export interface Making {
-  readonly scope: Scope;
   /** The keys that were read or written. */
   readonly own: Readonly<Record<string, unknown>>;
-}
-
-/**
- * For who reads a few keys of very many requests: each through the Proxy would cost half as much as the request. Null where a key that is not in `own`
- * may have been deleted, or is more than one look at the request.
- */
-export function makingOf(environ: Environ): Making | null {
-  const origin = (environ as { [ORIGIN]?: LazyEnviron })[ORIGIN];
-  return origin !== undefined && origin.isSimple ? origin : null;
+  /** Whether a key that is not in `own` is one look at the request: it was not deleted, and nobody has defined a property. */
+  readonly isSimple: boolean;
 }
 
 /** For an application that copies its environ, and reads each value with that: to make the signal later would cost more than the signal. */

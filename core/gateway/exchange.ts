@@ -7,6 +7,7 @@ import { describeError, isTold } from "./error.ts";
 import { ConsoleErrors } from "./errors.ts";
 import type { Head, Heads } from "./head.ts";
 import { BodyInput } from "./input.ts";
+import type { Making } from "./environ.ts";
 import type { EnvironSettings, Scope } from "./variables.ts";
 import type { EarlyHints, Environ, ErrorStream, HeaderList, ResponseFinished, ServerInfo, Status } from "./types.ts";
 
@@ -15,8 +16,14 @@ export interface Exchange {
   readonly request: Request;
   /** The object that the application saw. */
   readonly environ: Environ;
+  /** What it is made from, if it is made lazily. */
+  readonly making: Making | null;
+  /** Where the path begins in the request's URL. */
+  readonly pathStart: number;
   /** As sent; null if nothing was. */
   readonly status: Status | null;
+  /** Its number; 0 if nothing was. */
+  readonly statusCode: number;
   readonly headers: HeaderList | null;
   /** Bytes of the body that the transport was given. */
   readonly bytes: number;
@@ -72,6 +79,7 @@ export class Call implements Exchange, Scope, StreamOwner {
   readonly mode: Mode;
   readonly pathStart: number;
   environ: Environ = null as unknown as Environ;
+  making: Making | null = null;
   /** Set first thing in startResponse. */
   isStarted = false;
   /** Valid status and headers in force; null before startResponse, and after it threw. */
@@ -166,10 +174,18 @@ export class Call implements Exchange, Scope, StreamOwner {
     if (this.#controller !== null) this.#watch();
   }
 
+  /** Nobody but the native server reads the body. */
+  get isSentDirectly(): boolean {
+    return this.gateway.isLast && this.mode.isNative;
+  }
+
   // What the server is told.
 
   get status(): Status | null {
     return this.sentHead?.status ?? null;
+  }
+  get statusCode(): number {
+    return this.sentHead === null ? 0 : this.sentHead.code;
   }
   get headers(): HeaderList | null {
     return this.sentHead?.headers ?? null;

@@ -81,18 +81,19 @@ export function plainAddress(address: string): string {
 
 class DenoServerInfo implements ServerInfo {
   readonly #argument: DenoArgument;
+  #peer: DenoArgument["remoteAddr"] | null = null;
   constructor(argument: DenoArgument) {
     this.#argument = argument;
   }
   get remoteAddr(): string {
-    return plainAddress(this.#peer().hostname ?? "");
+    return plainAddress(this.#ask().hostname ?? "");
   }
   get remotePort(): number | "" {
-    return this.#peer().port ?? "";
+    return this.#ask().port ?? "";
   }
-  #peer(): { readonly hostname?: string; readonly port?: number } {
+  #ask(): { readonly hostname?: string; readonly port?: number } {
     try {
-      return this.#argument.remoteAddr;
+      return this.#peer ??= this.#argument.remoteAddr;
     } catch {
       // The response is over and the request closed: nobody is known there any more.
       return {};

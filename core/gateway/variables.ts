@@ -4,6 +4,7 @@ import { fileWrapper } from "./file_wrapper.ts";
 import type { BodyInput } from "./input.ts";
 import { requestIdentity } from "../tracing/request_identity.ts";
 import { decodePath, encodePath } from "./path.ts";
+import type { HeaderReader } from "./request_headers.ts";
 import { isPlainAuthority, isSameAuthority } from "./target.ts";
 import type { EarlyHints, ErrorStream, ResponseFinished, ServerInfo } from "./types.ts";
 
@@ -16,6 +17,7 @@ export interface EnvironSettings {
   readonly deployer: Readonly<Record<string, unknown>>;
   readonly underscoreHeaders: "drop" | "refuse" | "allow";
   readonly noHost: () => string | null;
+  readonly requestHeaders: HeaderReader;
   readonly sampler: { isEager(): boolean; noteEnumerated(): void };
 }
 
@@ -183,20 +185,21 @@ function hostOf(scope: Scope, given: string | null): string | undefined {
 
 /** After the response, what was not read before is gone; Deno throws then, Bun has no headers any more. */
 function header(scope: Scope, name: string): string | null {
-  if (!scope.isOver) return scope.request.headers.get(name);
+  const { requestHeaders } = scope.settings;
+  if (!scope.isOver) return requestHeaders.get(scope.request, name);
   try {
-    return scope.request.headers.get(name);
+    return requestHeaders.get(scope.request, name);
   } catch {
     // Absent is what an application that looks too late gets on every runtime.
     return null;
   }
 }
 
-/** On Deno, `for of` would take seven times as long. */
 function forEachHeader(scope: Scope, see: (value: string, name: string) => void): void {
-  if (!scope.isOver) return scope.request.headers.forEach(see);
+  const { requestHeaders } = scope.settings;
+  if (!scope.isOver) return requestHeaders.each(scope.request, see);
   try {
-    scope.request.headers.forEach(see);
+    requestHeaders.each(scope.request, see);
   } catch {
     // As above.
   }

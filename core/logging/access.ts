@@ -9,7 +9,6 @@
  * - What is missing is `-`; a header that is there and empty is empty, as in gunicorn.
  * - Nothing throws: environ belongs to the application, which may have put anything there.
  */
-import type { Making } from "../gateway/environ.ts";
 import type { Environ } from "../gateway/types.ts";
 import { type Atom, parseAccessFormat, type Parsed } from "./access_format.ts";
 import {
@@ -21,7 +20,6 @@ import {
   protocol,
   query,
   type Read,
-  type ReadEnd,
   referer,
   remoteAddr,
   requestId,
@@ -53,11 +51,15 @@ export const DEFAULT_ACCESS_FORMAT = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)
  */
 export interface AccessExchange {
   readonly request: Request;
-  /** What `environ` is made from, if it need not be asked for every key. */
-  readonly making?: Making | null;
+  /** The keys that environ has by now, if the others are as the request has them: null where it has to be asked for each. */
+  readonly own?: Readonly<Record<string, unknown>> | null;
+  /** Where the path begins in the request's URL; there if `own` is. */
+  readonly pathStart?: number;
   /** A TSGI application's, as the application left it. For a Fetch handler absent: then the request answers. */
   readonly environ?: Environ | undefined;
   readonly status: number;
+  /** A header of the request; null where there is none. */
+  requestHeader(name: string): string | null;
   /** A header of the response; null where there is none. */
   responseHeader(name: string): string | null;
   /** The peer; null for a unix socket. environ's REMOTE_ADDR, which a middleware may have corrected, comes first. */
@@ -115,37 +117,25 @@ export function accessFormatProblems(format: string): readonly string[] {
 export function compileAccessFormat(format: string, { pid }: AccessOrigin): AccessLine {
   const { pieces, problems } = parseAccessFormat(PRESETS.get(format) ?? format);
   if (problems.length > 0) throw new SyntaxError(problems.join("; "));
-  const { begins, ends } = split(pieces, pid);
+  const { parts, rest } = compileParts(pieces, pid);
   const line = (exchange: AccessExchange) => {
-    const texts = begins.map((parts) => together(parts, exchange));
-    return (end: AccessEnd) => {
-      let line = texts[0]!;
-      for (const [index, read] of ends.entries()) line += (read(end) ?? "-") + texts[index + 1]!;
-      return line;
-    };
+    const begun = parts.map(({ before, begin }) => begin && safely(begin, exchange, `${before}-`));
+    return (end: AccessEnd) => begun.map((text, index) => text ?? parts[index]!.end!(end)).join("") + rest;
   };
-  const flat = begins.flatMap((parts, index): Part[] => (index === 0 ? parts.map(beginning) : [ending(ends[index - 1]!), ...parts.map(beginning)]));
   const whole = (exchange: AccessExchange, end: AccessEnd) => {
     try {
       let text = "";
-      for (let index = 0; index < flat.length; index++) text += flat[index]!(exchange, end);
-      return text;
+      for (let index = 0; index < parts.length; index++) {
+        const part = parts[index]!;
+        text += part.begin === null ? part.end(end) : part.begin(exchange);
+      }
+      return text + rest;
     } catch {
       // Something of the application's threw: the way that goes on behind it.
       return line(exchange)(end);
     }
   };
   return Object.assign(line, { whole, isTimed: pieces.some((piece) => typeof piece !== "string" && DURATIONS.includes(piece.atom) && piece.name === undefined) });
-}
-
-type Part = (exchange: AccessExchange, end: AccessEnd) => string;
-
-function beginning(part: string | ReadText): Part {
-  return typeof part === "string" ? () => part : part;
-}
-
-function ending(read: ReadEnd): Part {
-  return (_, end) => String(read(end) ?? "-");
 }
 
 const DURATIONS = ["T", "M", "D", "L"];
@@ -193,48 +183,76 @@ export function compileAccessJson(format: string, { pid, named: isNamed = false 
   return Object.assign(line, { whole: (exchange: AccessExchange, end: AccessEnd) => line(exchange)(end), isTimed: true });
 }
 
-type ReadText = (exchange: AccessExchange) => string;
+/** One atom of a line, with the literal text before it. It is filled when the response begins, or when it is over. */
+type Part = {
+  readonly before: string;
+  readonly begin: (exchange: AccessExchange) => string;
+  readonly end: null;
+} | {
+  readonly before: string;
+  readonly begin: null;
+  readonly end: (end: AccessEnd) => string;
+};
 
-/** Cuts a format at the atoms that only the end can fill: `begins` has one more than `ends`. */
-function split(pieces: Parsed["pieces"], pid: number): { begins: (string | ReadText)[][]; ends: ReadEnd[] } {
-  const begins: (string | ReadText)[][] = [[]];
-  const ends: ReadEnd[] = [];
+/** `rest` is what stands behind the last atom. */
+function compileParts(pieces: Parsed["pieces"], pid: number): { readonly parts: readonly Part[]; readonly rest: string } {
+  const parts: Part[] = [];
+  let before = "";
   for (const piece of pieces) {
-    const read = typeof piece !== "string" && piece.name === undefined ? ENDS[piece.atom] : undefined;
-    if (read === undefined) {
-      begins.at(-1)!.push(typeof piece === "string" ? piece : reader(piece, pid));
-    } else {
-      ends.push(read);
-      begins.push([]);
+    const text = typeof piece === "string" ? piece : constant(piece, pid);
+    if (text !== null) {
+      before += text;
+      continue;
     }
+    parts.push(part(piece as Atom, before));
+    before = "";
   }
-  return { begins, ends };
+  return { parts, rest: before };
 }
 
-function together(parts: readonly (string | ReadText)[], exchange: AccessExchange): string {
-  let text = "";
-  for (const part of parts) text += typeof part === "string" ? part : safely(part, exchange, "-");
-  return text;
+function constant({ atom, name }: Atom, pid: number): string | null {
+  if (name !== undefined) return null;
+  return atom === "l" ? "-" : atom === "p" ? `<${pid}>` : null;
 }
 
-/** How an atom becomes text. */
-function reader({ atom, name }: Atom, pid: number): string | ReadText {
+function part({ atom, name }: Atom, before: string): Part {
+  const end = name === undefined ? ENDS[atom] : undefined;
+  if (end !== undefined) return { before, begin: null, end: remembering(end, (value) => `${before}${value ?? "-"}`) };
+  if (atom === "r") return { before, begin: requestLine(before), end: null };
+  const [read, write] = reader(atom, name);
+  return { before, begin: remembering(read, (value) => before + write(value)), end: null };
+}
+
+/** How an atom is read, and how its value becomes text. */
+function reader(atom: string, name: string | undefined): readonly [read: Read, write: (value: Value) => string] {
   if (name !== undefined) {
     const read = NAMED[atom]!;
-    return (exchange) => quoted(read(exchange, name));
+    return [(exchange) => read(exchange, name), quoted];
   }
-  if (atom === "l") return "-";
-  if (atom === "p") return `<${pid}>`;
-  if (atom === "s") return ({ status }) => String(status);
-  if (atom === "r") return requestLine;
+  if (atom === "s") return [({ status }) => status, String];
   const alone = WORDS[atom];
-  if (alone !== undefined) return (exchange) => word(alone(exchange));
-  const text = TEXTS[atom]!;
-  return (exchange) => quoted(text(exchange));
+  return alone !== undefined ? [alone, word] : [TEXTS[atom]!, quoted];
 }
 
-function requestLine(exchange: AccessExchange): string {
-  return `${word(method(exchange))} ${word(target(exchange))} ${word(protocol(exchange))}`;
+function requestLine(before: string): (exchange: AccessExchange) => string {
+  const first = remembering(method, (value) => `${before}${word(value)} `);
+  const second = remembering(target, word);
+  const third = remembering(protocol, (value) => ` ${word(value)}`);
+  return (exchange) => first(exchange) + second(exchange) + third(exchange);
+}
+
+/** What is written of a value is kept until another comes: requests in turn have much in common, and escaping is dearer than comparing. */
+function remembering<From>(read: (from: From) => Value, write: (value: Value) => string): (from: From) => string {
+  let last: Value;
+  let text = write(last);
+  return (from) => {
+    const value = read(from);
+    if (value !== last) {
+      text = write(value);
+      last = value;
+    }
+    return text;
+  };
 }
 
 function quoted(value: Value): string {

@@ -22,17 +22,17 @@ export const ENDS: Readonly<Record<string, ReadEnd>> = {
   L: (end) => (micros(end) / 1e6).toFixed(6),
 };
 export const NAMED: Readonly<Record<string, (exchange: AccessExchange, name: string) => Value>> = {
-  i: (exchange, name) => exchange.request.headers.get(name),
+  i: (exchange, name) => exchange.requestHeader(name),
   o: (exchange, name) => exchange.responseHeader(name),
   e: environValue,
 };
 
 export function remoteAddr(exchange: AccessExchange): Value {
-  return isUnread(exchange, "REMOTE_ADDR") ? exchange.remoteAddr : textOf(exchange.environ!.REMOTE_ADDR) ?? exchange.remoteAddr;
+  return told(exchange, variables(exchange).REMOTE_ADDR) ?? exchange.remoteAddr;
 }
 
 export function method(exchange: AccessExchange): Value {
-  return isUnread(exchange, "REQUEST_METHOD") ? exchange.request.method : textOf(exchange.environ!.REQUEST_METHOD) ?? exchange.request.method;
+  return told(exchange, variables(exchange).REQUEST_METHOD) ?? exchange.request.method;
 }
 
 /** As of request_identity.ts: missing where requests are given none. */
@@ -48,14 +48,23 @@ export function spanId({ request }: AccessExchange): Value {
   return requestIdentity(request)?.trace.spanId;
 }
 
-/** Whether the application has not seen the value, so that the request has the same. */
-function isUnread({ environ, making }: AccessExchange, key: string): boolean {
-  return environ === undefined || (making !== undefined && making !== null && making.own[key] === undefined);
+const NONE: Readonly<Record<string, unknown>> = {};
+
+/** Those that can be read without the Proxy, or all of them. */
+function variables({ environ, own }: AccessExchange): Readonly<Record<string, unknown>> {
+  return own ?? environ ?? NONE;
+}
+
+/** What environ says by `value`; undefined where the request says the same, since the application has not seen that one. */
+function told({ environ, own }: AccessExchange, value: unknown): string | null | undefined {
+  if (typeof value === "string") return value;
+  return value === undefined && (own || environ === undefined) ? undefined : null;
 }
 
 /** HTTP/1.1 where the application says nothing else: no such runtime tells (SPEC E-14). */
 export function protocol(exchange: AccessExchange): Value {
-  return isUnread(exchange, "SERVER_PROTOCOL") ? "HTTP/1.1" : textOf(exchange.environ!.SERVER_PROTOCOL);
+  const protocol = told(exchange, variables(exchange).SERVER_PROTOCOL);
+  return protocol === undefined ? "HTTP/1.1" : protocol;
 }
 
 /** One that REQUEST_URI is equal to. */
@@ -63,9 +72,9 @@ const PLAIN_URI = /^\/[\x21\x22\x24-\x7e]*$/;
 
 /** The path and query as received, so far as the runtime shows it (SPEC E-17). */
 export function target(exchange: AccessExchange): Value {
-  const { environ, request, making } = exchange;
-  if (making && isUnread(exchange, "RAW_URI") && isUnread(exchange, "REQUEST_URI")) {
-    const uri = request.url.slice(making.scope.pathStart);
+  const { environ, request, own } = exchange;
+  if (own && own.RAW_URI === undefined && own.REQUEST_URI === undefined) {
+    const uri = request.url.slice(exchange.pathStart);
     if (uri === "/" || PLAIN_URI.test(uri)) return uri;
   }
   return environ === undefined ? urlTarget(request.url) : textOf(environ.RAW_URI) ?? textOf(environ.REQUEST_URI);
@@ -99,16 +108,16 @@ function urlTarget(url: string): string {
 }
 
 export function referer(exchange: AccessExchange): Value {
-  return requestHeader(exchange, "referer", "HTTP_REFERER");
+  return header(exchange, "referer", variables(exchange).HTTP_REFERER);
 }
 
 export function userAgent(exchange: AccessExchange): Value {
-  return requestHeader(exchange, "user-agent", "HTTP_USER_AGENT");
+  return header(exchange, "user-agent", variables(exchange).HTTP_USER_AGENT);
 }
 
-function requestHeader(exchange: AccessExchange, name: string, key: `HTTP_${string}`): Value {
-  const { environ, request } = exchange;
-  return environ === undefined || isUnread(exchange, key) ? request.headers.get(name) : textOf(environ[key]);
+function header(exchange: AccessExchange, name: string, value: unknown): Value {
+  const text = told(exchange, value);
+  return text === undefined ? exchange.requestHeader(name) : text;
 }
 
 /** gunicorn lowers the names of environ, so both spellings are understood. Only text, numbers and booleans are written. */
@@ -122,7 +131,7 @@ const LONGEST_CREDENTIALS = 1024;
 
 /** The user of Basic authentication. Credentials without a colon are not written: they may be a secret in the wrong place. */
 export function user(exchange: AccessExchange): Value {
-  const authorization = requestHeader(exchange, "authorization", "HTTP_AUTHORIZATION");
+  const authorization = header(exchange, "authorization", variables(exchange).HTTP_AUTHORIZATION);
   if (typeof authorization !== "string" || authorization.length > LONGEST_CREDENTIALS) return null;
   const credentials = /^basic +([A-Za-z0-9+/=]+) *$/i.exec(authorization)?.[1];
   if (credentials === undefined) return null;

@@ -65,6 +65,7 @@ function all(runtime: RuntimeName): Comparison[] {
     compare("apps", "a Fetch handler", tsgi(runtime, "tests/bench/apps/fetch.ts"), native("hello"), 0.98),
     compare("apps", "a Hono application", tsgi(runtime, "tests/bench/apps/hono.ts"), hono(runtime), 0.98),
     compare("features", "access log to a file, against none", own("hello", "--access-logfile", logFile()), hello, 0.88),
+    compare("features", "the same of a bare server", native("logs"), native("hello"), null),
     compare("features", "the same of gunicorn", gunicorn("sync with access log", "wsgi:application", "-w", "1", "--access-logfile", logFile()), gunicorn("sync", "wsgi:application", "-w", "1"), null, { needs: ["gunicorn"] }),
     compare("features", "metrics, against none", hello, own("hello", "--no-metrics"), 0.98),
     compare("features", "sync, against async", own("hello", "-k", "sync"), hello, null),
@@ -73,6 +74,7 @@ function all(runtime: RuntimeName): Comparison[] {
     compare("bodies", "ten chunks of 1 KiB", own("ten"), native("ten"), 0.95),
     compare("bodies", "1 MiB", own("mebibyte"), native("mebibyte"), 0.95, { connections: 16 }),
     compare("bodies", "1,000 chunks of 1 KiB, streamed", own("streams"), native("streams"), 0.95, { connections: 16 }),
+    compare("bodies", "1,000 chunks of 1 KiB, each awaited", own("awaits"), native("awaits"), null, { connections: 16 }),
     compare("bodies", "25 MB upload, read whole", own("uploads"), native("uploads"), 0.9, { connections: 2, upload: 25e6 }),
     compare("bodies", "file of 100 MB", own("file"), native("file"), 0.95, { connections: 2, path: "/file" }),
   ];

@@ -59,6 +59,17 @@ test("openLogFile() batched collects lines, and writes them by itself", () =>
     assert.equal(fs.statSync(path).size, 8 + 700 * 100);
   }));
 
+test("openLogFile() batched writes each batch as it is, also one that is longer in bytes than in characters", () =>
+  inDirectory((directory) => {
+    const path = join(directory, "access.log");
+    const log = openLogFile(path, { standard: 1, batched: true });
+    const lines = ["a", "\u20ac", "\u00e9", "\ud83d\ude00", "b"].flatMap((text) => Array.from({ length: 1500 }, (_, index) => `${index} ${text.repeat(60)}`)).concat("x".repeat(200_000), "end");
+    for (const line of lines) log.write(line);
+    log.close();
+    assert.equal(fs.readFileSync(path, "utf8"), `${lines.join("\n")}\n`);
+    assert.equal(log.dropped, 0);
+  }));
+
 test("LogFile.reopen() loses no line over a rotation", () =>
   inDirectory((directory) => {
     const [path, old] = [join(directory, "access.log"), join(directory, "access.log.1")];

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isTrusted, parseTrusted } from "../../../core/arbiter/networks.ts";
+import { isTrusted, parseTrusted, trusting } from "../../../core/arbiter/networks.ts";
 
 const trusts = (items: string, addresses: readonly (string | undefined)[]) => {
   const trusted = parseTrusted(items.split(","));
@@ -33,4 +33,14 @@ test("parseTrusted() refuses what is no network", () => {
     assert.throws(() => parseTrusted([text]), /expected an IP address/, text);
   }
   for (const text of ["10.0.0.1/8", "192.0.2.1/31", "2001:db8::1/64"]) assert.throws(() => parseTrusted([text]), /whose bits after the first \d+ are 0/, text);
+});
+
+test("trusting() says of each peer what isTrusted() says, whoever came before", () => {
+  for (const items of [["10.0.0.0/8", "::1"], ["unix:"], ["*"], []]) {
+    const trusted = parseTrusted(items);
+    const trusts = trusting(trusted);
+    for (const peer of [undefined, "10.0.0.1", "10.0.0.1", "192.0.2.1", "10.0.0.2", "", undefined, "::1", "::ffff:10.0.0.1", "192.0.2.1", "nobody"]) {
+      assert.equal(trusts(peer), isTrusted(trusted, peer), `${peer} of ${items}`);
+    }
+  }
 });

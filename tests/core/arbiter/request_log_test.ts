@@ -1,17 +1,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { requestLog } from "../../../core/arbiter/request_log.ts";
-import { createGateway, type Exchange } from "../../../core/gateway/gateway.ts";
+import type { LogTarget } from "../../../core/arbiter/process.ts";
+import { createGateway } from "../../../core/gateway/gateway.ts";
+import { PUBLIC_HEADERS } from "../../../core/gateway/request_headers.ts";
 import type { App, Environ } from "../../../core/gateway/types.ts";
 import type { Settings } from "../../../core/settings/table.ts";
+
+function logOf(target: LogTarget, accessLogformat: string) {
+  return requestLog({ target, settings: { logFormat: "text", accessLogformat } as Settings, pid: 1, requestHeaders: PUBLIC_HEADERS });
+}
 
 test("requestLog() writes the line of a refused request, and nothing that its application says later", () => {
   const lines: string[] = [];
   const target = { write: (line: string) => void lines.push(line), reopen: () => {}, close: () => {} };
-  const log = requestLog(target, { logFormat: "text", accessLogformat: '"%(r)s" %(s)s %(B)s %({retry-after}o)s' } as Settings, 1);
+  const log = logOf(target, '"%(r)s" %(s)s %(B)s %({retry-after}o)s');
   const since = performance.now();
   const platform = { remoteAddr: { hostname: "127.0.0.1" } };
-  const say = (request: Request) => log.begin({ since, request, platform, status: 200, headers: null })(5);
+  const say = (request: Request) => log.begin({ since, request, platform, statusCode: 200, headers: null })(5);
   const [refused, head, other] = [new Request("http://h/a"), new Request("http://h/b", { method: "HEAD" }), new Request("http://h/c")];
   const response = new Response("no", { status: 503, headers: { "retry-after": "1" } });
   log.refuse({ since, request: refused, platform }, response, 2);
@@ -23,7 +29,7 @@ test("requestLog() writes the line of a refused request, and nothing that its ap
 test("requestLog() writes what the application made of environ, not what came", async () => {
   const lines: string[] = [];
   const target = { write: (line: string) => void lines.push(line), reopen: () => {}, close: () => {} };
-  const log = requestLog(target, { logFormat: "text", accessLogformat: '%(h)s "%(r)s" "%(f)s" "%(a)s" %(U)s' } as Settings, 1);
+  const log = logOf(target, '%(h)s "%(r)s" "%(f)s" "%(a)s" %(U)s');
   const changes: readonly ((environ: Environ) => void)[] = [
     () => {},
     (environ) => void (environ.REMOTE_ADDR = "192.0.2.7"),
@@ -42,8 +48,7 @@ test("requestLog() writes what the application made of environ, not what came", 
       return [""];
     };
     const platform = { remoteAddr: { transport: "tcp", hostname: "10.0.0.1", port: 1 } };
-    const finished = ({ request, environ, headers, since }: Exchange) => log.write({ since, platform, request, environ, status: 200, headers }, 0);
-    await createGateway(app, { finished })(new Request("http://h/a?b", { headers: { referer: "ref", "user-agent": "agent" } }), platform);
+    await createGateway(app, { finished: (exchange) => log.write(exchange, exchange.bytes) })(new Request("http://h/a?b", { headers: { referer: "ref", "user-agent": "agent" } }), platform);
   }
   const plain = '10.0.0.1 "GET /a?b HTTP/1.1" "ref" "agent" /a';
   assert.deepEqual(lines, [

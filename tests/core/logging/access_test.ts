@@ -21,13 +21,15 @@ function request(url: string, headers: Readonly<Record<string, string>> = {}, me
 }
 
 function exchange(given: Partial<AccessExchange> = {}): AccessExchange {
-  return {
+  const made: AccessExchange = {
     request: request("http://localhost:8000/"),
     status: 200,
+    requestHeader: (name: string) => made.request.headers.get(name),
     responseHeader: () => null,
     remoteAddr: "127.0.0.1",
     ...given,
   };
+  return made;
 }
 
 function environ(values: Readonly<Record<string, unknown>> = {}): Environ {
@@ -164,6 +166,7 @@ test("compileAccessFormat() reads only what the format names, and the request no
     get environ(): Environ { throw new Error("environ was read"); },
     get remoteAddr(): string { throw new Error("remoteAddr was read"); },
     status: 204,
+    requestHeader() { throw new Error("a header was read"); },
     responseHeader() { throw new Error("a header was read"); },
   };
   assert.equal(compileAccessFormat("%(s)s %(b)s %(p)s", { pid: 1 })(trap)(END), "204 12 <1>");
@@ -273,5 +276,21 @@ test("AccessLine.whole() writes what the line in two steps writes, also when env
       const line = compileAccessFormat(format, { pid: 1 });
       assert.equal(line.whole(exchange(given), END), line(exchange(given))(END));
     }
+  }
+});
+
+test("AccessLine.whole() writes of each request what a line that has seen no other writes", () => {
+  const values = ["a", "b", "a", "a b", "", "b", "\x1b", "a"];
+  const format = '%(h)s %(m)s "%(r)s" "%(f)s" "%(a)s" %(s)s %(b)s %(t)s %({x-a}i)s %({x-b}o)s %({C}e)s %(u)s';
+  const kept = compileAccessFormat(format, { pid: 1 });
+  for (const [index, value] of values.entries()) {
+    const given = exchange({
+      environ: environ({ REMOTE_ADDR: value, REQUEST_METHOD: value, REQUEST_URI: value, HTTP_REFERER: value || undefined, HTTP_USER_AGENT: value, C: value, ...basic(`${value}:x`) }),
+      request: request("http://h/", { "x-a": value }),
+      responseHeader: () => value || null,
+      status: 200 + value.length,
+    });
+    const end = { bytes: value.length || null, seconds: value.length, time: END.time + value.length * 1000 };
+    assert.equal(kept.whole(given, end), compileAccessFormat(format, { pid: 1 })(given)(end), `request ${index}`);
   }
 });
