@@ -1,6 +1,5 @@
 /** A connection to a Python process: requests there, frames back, one request at a time. See python_script.ts for what is on the wire. */
 import { Buffer } from "node:buffer";
-import { once } from "node:events";
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 
@@ -12,19 +11,19 @@ export interface Frame {
 
 /** Bytes that are kept here before the process has to wait. */
 const ENOUGH = 262_144;
+/** As much as is received at once. */
+const BLOCK = 65_536;
 const NOTHING = Buffer.alloc(0);
 const COLON = 58;
 
 /** Connects to the socket at `path`; resolves when the process has accepted, which it does when it is free. */
 export async function openConnection(path: string): Promise<PythonConnection> {
-  const socket = connect({ path });
+  const connection = new PythonConnection(path);
   try {
-    await once(socket, "connect");
-    const connection = new PythonConnection(socket);
     await connection.next();
     return connection;
   } catch (error) {
-    socket.destroy();
+    connection.close();
     throw error;
   }
 }
@@ -39,9 +38,13 @@ export class PythonConnection {
   #isPaused = false;
   #wake: (() => void) | null = null;
 
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.on("data", (data) => this.#take(data as Buffer));
+  constructor(path: string) {
+    // One block for all that comes, since on Deno each read would make one of 64 KiB; what is kept is copied.
+    const callback = (size: number, block: Uint8Array): boolean => {
+      this.#take(Buffer.from(block.subarray(0, size)));
+      return true;
+    };
+    const socket = this.#socket = connect({ path, onread: { buffer: Buffer.allocUnsafeSlow(BLOCK), callback } });
     socket.on("error", () => this.#end());
     socket.on("close", () => this.#end());
     socket.on("end", () => this.#end());
