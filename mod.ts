@@ -57,7 +57,7 @@ export { xRuntime } from "./core/middleware/x_runtime.ts";
 export { metrics } from "./core/metrics/metrics.ts";
 export type { Labels } from "./core/metrics/names.ts";
 export type { Counter, Gauge, GaugeMerge, GaugeOptions, Histogram, HistogramOptions, MetricOptions, Metrics } from "./core/metrics/registry.ts";
-export { type Config, defineConfig } from "./core/settings/config_file.ts";
+export { type Config, defineConfig } from "./core/settings/config.ts";
 export type { HookArbiter, HookLog, HookResponse, Hooks, HookServer, HookUnborn, HookWorker } from "./core/settings/hooks.ts";
 export type { Problem } from "./core/settings/problem.ts";
 export type { Given, Settings } from "./core/settings/table.ts";

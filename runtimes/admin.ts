@@ -22,7 +22,7 @@ import { adopt, type AdoptOptions } from "./adoption.ts";
 import { runtime } from "./current.ts";
 import { type Inheritance, isAt } from "./inheritance.ts";
 import { libc } from "./libc.ts";
-import { every, wait } from "./process.ts";
+import { every, wait } from "./system.ts";
 import { hold } from "./sockets.ts";
 
 /** What stands for the N of `fd://N` when the socket is handed to a new arbiter: no descriptor is called so. */

@@ -1,8 +1,8 @@
 /** Certificates and keys in files: read and checked with the settings, and watched while they are served. */
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { createSecureContext } from "node:tls";
+import process from "node:process";
 import type { KeyPair, Tls } from "../core/arbiter/tls.ts";
 import type { Objection } from "../core/settings/problem.ts";
 import type { Settings } from "../core/settings/table.ts";
@@ -53,7 +53,7 @@ export function readTls(settings: Settings): ReadTls {
     leaves.push({ path, from: Date.parse(certificate.leaf.validFrom), until: Date.parse(certificate.leaf.validTo) });
     if (key === null) return [];
     const fits = attempt(name, () => {
-      if (!certificate.leaf.checkPrivateKey(createPrivateKey(key))) throw new Error(`the key in ${keyPath} is not that of the certificate in ${path}`);
+      if (!certificate.leaf.checkPrivateKey(cryptography().createPrivateKey(key))) throw new Error(`the key in ${keyPath} is not that of the certificate in ${path}`);
       return true;
     });
     return fits ? [{ cert: certificate.text, key, names: namesOf(certificate.leaf) }] : [];
@@ -131,7 +131,7 @@ function readCertificate(path: string): { readonly text: string; readonly leaf: 
   const [first] = /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/.exec(text) ?? [];
   if (first === undefined) throw new Error(`there is no certificate in ${path}: expected PEM, which begins with -----BEGIN CERTIFICATE-----`);
   try {
-    return { text, leaf: new X509Certificate(first) };
+    return { text, leaf: new (cryptography().X509Certificate)(first) };
   } catch {
     throw new Error(`the certificate in ${path} cannot be read: it is damaged`);
   }
@@ -143,7 +143,7 @@ function readKey(path: string): string {
   const [key] = /-----BEGIN ((?:\w+ )?PRIVATE KEY)-----[^]*?-----END \1-----/.exec(text) ?? [];
   if (key === undefined) throw new Error(`there is no private key in ${path}: expected PEM, which begins with -----BEGIN PRIVATE KEY-----`);
   try {
-    createPrivateKey(key);
+    cryptography().createPrivateKey(key);
     return key;
   } catch {
     throw new Error(`the private key in ${path} cannot be read: it is damaged, or of a kind that this runtime does not know`);
@@ -161,10 +161,15 @@ function read(path: string): string {
 
 function checkCiphers(ciphers: string): void {
   try {
-    createSecureContext({ ciphers });
+    process.getBuiltinModule("node:tls").createSecureContext({ ciphers });
   } catch {
     throw new Error(`${JSON.stringify(ciphers)} names no cipher that this runtime has: expected OpenSSL's form, such as ECDHE+AESGCM`);
   }
+}
+
+/** Loaded by who has certificates: it is not there at once. */
+function cryptography(): typeof import("node:crypto") {
+  return process.getBuiltinModule("node:crypto");
 }
 
 function namesOf({ subjectAltName = "" }: X509Certificate): string[] {

@@ -21,6 +21,7 @@ export const runtime: Runtime = {
   responseHeader,
   checkHeaders,
   lastAnswer,
+  hasSlowZone: false,
   hasSlowClock: true, // 90 ns, and 30 for the foreign call.
   debugsOnUsr1: true, // Since 2.9.2, also without a handler: https://github.com/denoland/deno/pull/35738.
   endsThreads: false, // It would spin on, and keep what it listens on.

@@ -134,6 +134,8 @@ export interface Libc {
   anonymousFile(name: string, length: number): number;
   /** Milliseconds on the monotonic clock, from another zero than performance.now()'s. */
   clock(): number;
+  /** How many minutes local time is ahead of UTC at `at`, in milliseconds since 1970. */
+  minutesAhead(at: number): number;
   /** The memory of a file, shared with everybody who maps it. */
   map(fd: number, length: number): Mapped;
 }
@@ -145,6 +147,9 @@ export interface Mapped {
 }
 
 const I = "i32";
+/** In struct tm, behind nine ints: seconds, which fit into the lower half. */
+const TM_GMTOFF = 40;
+
 const SYMBOLS = {
   __errno_location: { parameters: [], result: "pointer" },
   socket: { parameters: [I, I, I], result: I },
@@ -177,6 +182,7 @@ const SYMBOLS = {
   ftruncate: { parameters: [I, "i64"], result: I },
   mmap: { parameters: ["pointer", "u64", I, I, I, "i64"], result: "pointer" },
   clock_gettime: { parameters: [I, "buffer"], result: I },
+  localtime_r: { parameters: ["buffer", "buffer"], result: "pointer" },
   munmap: { parameters: ["pointer", "u64"], result: I },
 } as const satisfies Record<string, CSignature>;
 
@@ -328,6 +334,13 @@ function open(ffi: Ffi): Libc {
     clock: () => {
       c.clock_gettime(CLOCK_MONOTONIC, time);
       return halves[0]! * 1000 + halves[2]! / 1e6;
+    },
+    minutesAhead: (at) => {
+      const seconds = bytes(8);
+      const local = bytes(64);
+      new DataView(seconds.buffer).setBigInt64(0, BigInt(Math.floor(at / 1000)), true);
+      c.localtime_r(seconds, local);
+      return Math.floor(readInt(local, TM_GMTOFF) / 60);
     },
     map: (fd, size) => {
       const address = BigInt.asUintN(64, BigInt(c.mmap(0n, BigInt(size), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0n)));

@@ -56,6 +56,7 @@ export const runtime: Runtime = {
   rawUrls: true,
   lastAnswer,
   hasSlowClock: false,
+  hasSlowZone: false,
   endsThreads: false,
   isThread: false,
   debugsOnUsr1: false, // Workers are told not to (see worker_command.ts); the arbiter's handler takes the place of Node's own.

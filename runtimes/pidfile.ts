@@ -7,7 +7,6 @@
  * - In a directory that everybody may write to, a symbolic link is refused; elsewhere it is replaced, and what it leads to stays.
  * - Only a file with our own pid is removed.
  */
-import { randomUUID } from "node:crypto";
 import * as fs from "node:fs";
 import { basename, dirname } from "node:path";
 import process from "node:process";
@@ -24,7 +23,7 @@ export function createPidfile(path: string): Pidfile {
   if (found !== null && found.pid !== process.pid && isServer(found)) {
     throw new Error(`Already running on PID ${found.pid} (or pid file '${path}' is stale)`);
   }
-  const temporary = `${path}.${randomUUID()}`;
+  const temporary = `${path}.${crypto.randomUUID()}`;
   try {
     write(temporary);
     fs.renameSync(temporary, path);

@@ -2,48 +2,38 @@
 import { spawn as spawnProcess } from "node:child_process";
 import process from "node:process";
 import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
-import type { ArbiterSystem, Child, Ending, Millis, Signal, SpawnOptions, Timer } from "../core/arbiter/process.ts";
+import type { ArbiterSystem, Child, Ending, Millis, Signal, SpawnOptions } from "../core/arbiter/process.ts";
 import { runtime } from "./current.ts";
 import { closeDescriptor, createChannel, handDescriptors } from "./descriptor_channel.ts";
-import { ignoreUsr1 } from "./debugger.ts";
 import { announceInherited, keepNonBlocking } from "./inherited.ts";
 import { eachLine } from "./lines.ts";
 import { type Shared, shareMemory } from "./shared_memory.ts";
 import type { Inheritance } from "./inheritance.ts";
 import { socketTable } from "./socket_table.ts";
 import { hold } from "./sockets.ts";
+import { every, type LastWord, now, onSignal, wait } from "./system.ts";
 import { workerCommand } from "./worker_command.ts";
 
-/** The descriptor under which a worker finds the channel that listening sockets come over. */
-export const CHANNEL_DESCRIPTOR = 3;
-/** A worker says it before it exits, and exits when it is said back. */
-export interface LastWord {
-  readonly type: "last-word";
-}
 /** How long an ended worker's last messages may take. */
 const LAST_WORDS: Millis = 200;
-
-export function now(): Millis {
-  return performance.now();
-}
-
-export function every(period: Millis, run: () => void): Timer {
-  const timer = setInterval(run, period);
-  return { stop: () => clearInterval(timer) };
-}
-
-export function wait(time: Millis): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, time));
-}
-
-export function onSignal(signal: Signal, run: () => void): void {
-  if (signal === "USR1" && runtime.debugsOnUsr1) ignoreUsr1();
-  else process.on(`SIG${signal}`, run);
-}
+/** Between two collections of what ended workers leave to their arbiter, which would grow with each reload on Bun and collect seldom. */
+const COLLECTED: Millis = 1000;
 
 /** `script` is what a worker runs. */
 export function arbiterSystem(script: string, inheritance: Inheritance | null = null): ArbiterSystem {
   return { pid: process.pid, now, every, wait, onSignal, hold: (address, options) => hold(address, options, inheritance), socketTable: socketTable(), spawn: (options) => spawn(script, options) };
+}
+
+let collecting: ReturnType<typeof setTimeout> | undefined;
+
+function collectSoon(): void {
+  const { collect } = runtime;
+  if (collect === undefined || collecting !== undefined) return;
+  collecting = setTimeout(() => {
+    collecting = undefined;
+    collect();
+  }, COLLECTED);
+  collecting.unref();
 }
 
 function spawn(script: string, options: SpawnOptions): Child {
@@ -82,7 +72,10 @@ function spawn(script: string, options: SpawnOptions): Child {
     ended = true;
     if (channel) closeDescriptor(channel.arbiter);
     shared?.close();
-    const tell = () => options.onExit({ code, signal } satisfies Ending);
+    const tell = () => {
+      options.onExit({ code, signal } satisfies Ending);
+      collectSoon();
+    };
     // What it started in its turn may keep the streams open for ever.
     afterLastWords(child, () => void (outputs.length === 0 ? tell() : Promise.race([Promise.all(outputs), wait(LAST_WORDS)]).then(tell)));
   });
@@ -98,6 +91,7 @@ function spawn(script: string, options: SpawnOptions): Child {
       if (!ended) kill(pid, signal);
     },
     inFlight: (silence) => (options.watchdog && shared !== null ? shared.inFlight(silence) : null),
+    sinceBeat: () => shared?.sinceBeat() ?? Infinity,
     meter: () => (options.metrics && shared !== null ? shared.meter() : null),
     remains: () => ({ registers: options.watchdog && shared !== null ? shared.registers() : [], logs: shared?.logs() ?? [] }),
   };

@@ -3,7 +3,7 @@ import type { Controls } from "../core/control/controls.ts";
 import type { Log } from "../core/logging/record.ts";
 import type { Env } from "../core/settings/environment.ts";
 import type { Settings } from "../core/settings/table.ts";
-import { every } from "./process.ts";
+import { every } from "./system.ts";
 
 interface Reporter {
   use(settings: Settings): void;

@@ -113,10 +113,14 @@ export interface Runtime {
   readonly debugsOnUsr1: boolean;
   /** Whether reading performance.now() costs more than a foreign call. */
   readonly hasSlowClock: boolean;
+  /** Whether Date takes milliseconds to learn the time zone. */
+  readonly hasSlowZone: boolean;
   /** Whether Worker.terminate() ends a thread that stands still. */
   readonly endsThreads: boolean;
   /** Whether we run in a web worker. */
   readonly isThread: boolean;
+  /** Frees what nobody needs any more, where the collector would wait long for more of it. */
+  collect?(): void;
   /** Where an import's error does not say so: puts the place in `file` before the stack, if that is the file which cannot be read. */
   placeSyntaxError?(error: SyntaxError, file: string): void;
   /** Sets what `ps` shows for this process. */

@@ -9,11 +9,15 @@ import { libc, requireLibc } from "./libc.ts";
 /** Of a worker, or of each of its threads: the register, then the meter, then the log ring. */
 const LOG_RING_START = REGISTER_SIZE + METER_SIZE;
 const SIZE = LOG_RING_START + LOG_RING_SIZE;
+/** Behind all of them: when the worker beat last, on the one clock that both processes have. */
+const BEATEN_SIZE = 8;
 
 /** The arbiter's side of what a worker shares. */
 export interface Shared {
   /** For the worker; close it once it is handed over. */
   readonly descriptor: number;
+  /** How long ago the worker beat last, in milliseconds; Infinity before its first beat. */
+  sinceBeat(): number;
   /** What the worker has in flight; `silence` is how long ago its last beat was heard, in milliseconds. */
   inFlight(silence: number): string;
   /** What it has counted, for readMeter(). */
@@ -31,14 +35,18 @@ export function shareMemory(threads = 1): Shared | null {
   if (libc instanceof Error) return null;
   let descriptor: number | null = null;
   try {
-    descriptor = libc.anonymousFile("tsgi-register", threads * SIZE);
-    const memory = libc.map(descriptor, threads * SIZE);
+    const { clock } = libc;
+    descriptor = libc.anonymousFile("tsgi-register", threads * SIZE + BEATEN_SIZE);
+    const memory = libc.map(descriptor, threads * SIZE + BEATEN_SIZE);
     const parts = partsOf(memory.bytes, threads);
+    const beaten = beatenOf(memory.bytes, threads);
     let isOpen = true;
     let last: Uint8Array | null = null;
+    let lastBeaten = 0;
     const partsNow = () => (last === null ? parts : partsOf(last, threads));
     return {
       descriptor,
+      sinceBeat: () => Math.max(0, clock() - ((isOpen ? beaten[0]! : lastBeaten) || -Infinity)),
       // Copies: what is kept must not point to memory that is gone.
       inFlight: (silence) => (isOpen ? parts.map(({ register }) => inFlightText(register.slice(), silence)).filter((text) => text !== "").join(", ") : ""),
       meter: () => sumMeters(partsNow().map((part) => part.meter)),
@@ -47,6 +55,7 @@ export function shareMemory(threads = 1): Shared | null {
       close: () => {
         if (!isOpen) return;
         last = memory.bytes.slice();
+        lastBeaten = beaten[0]!;
         isOpen = false;
         memory.unmap();
       },
@@ -62,9 +71,10 @@ export function shareMemory(threads = 1): Shared | null {
 export function takeMemory(channel: number): SharedMemory | null {
   try {
     const [descriptor] = takeDescriptors(channel, 1);
-    const memory = requireLibc().map(descriptor!, SIZE);
+    const { map, clock } = requireLibc();
+    const { bytes } = map(descriptor!, SIZE + BEATEN_SIZE);
     closeDescriptor(descriptor!);
-    return shareOf(memory.bytes, 0);
+    return { ...shareOf(bytes, 0), beat: beatOf(bytes, 1, clock) };
   } catch {
     // The arbiter has none either, and its log will do without.
     return null;
@@ -77,11 +87,13 @@ export type ThreadMemory = { readonly descriptor: number; readonly length: numbe
 export interface TakenMemory {
   readonly memory: ThreadMemory;
   readonly parts: readonly Part[];
+  /** The arbiter sees that the worker lives; null where it sees nothing. */
+  readonly beat: (() => void) | null;
 }
 
 /** The side of a worker with `threads`. */
 export function takeThreadMemory(channel: number, threads: number): TakenMemory {
-  const length = threads * SIZE;
+  const length = threads * SIZE + BEATEN_SIZE;
   let memory: ThreadMemory;
   try {
     const [descriptor] = takeDescriptors(channel, 1);
@@ -89,7 +101,8 @@ export function takeThreadMemory(channel: number, threads: number): TakenMemory 
   } catch {
     memory = new SharedArrayBuffer(length);
   }
-  return { memory, parts: partsOf(bytesOf(memory), threads) };
+  const bytes = bytesOf(memory);
+  return { memory, parts: partsOf(bytes, threads), beat: memory instanceof SharedArrayBuffer ? null : beatOf(bytes, threads, requireLibc().clock) };
 }
 
 /** The side of a thread. */
@@ -99,6 +112,15 @@ export function openThreadMemory(memory: ThreadMemory, index: number): SharedMem
 
 function bytesOf(memory: ThreadMemory): Uint8Array {
   return memory instanceof SharedArrayBuffer ? new Uint8Array(memory) : requireLibc().map(memory.descriptor, memory.length).bytes;
+}
+
+function beatenOf({ buffer, byteOffset }: Uint8Array, threads: number): Float64Array {
+  return new Float64Array(buffer, byteOffset + threads * SIZE, 1);
+}
+
+function beatOf(bytes: Uint8Array, threads: number, clock: () => number): () => void {
+  const beaten = beatenOf(bytes, threads);
+  return () => void (beaten[0] = clock());
 }
 
 interface Part {
@@ -118,5 +140,5 @@ function partOf(bytes: Uint8Array, index: number): Part {
 
 function shareOf(bytes: Uint8Array, index: number): SharedMemory {
   const { register, meter, log } = partOf(bytes, index);
-  return { register: new Register(register), meter, log: new LogRing(log) };
+  return { register: new Register(register), meter, log: new LogRing(log), beat: null };
 }

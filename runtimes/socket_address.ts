@@ -1,6 +1,6 @@
 /** struct sockaddr_in, sockaddr_in6 and sockaddr_un of Linux, and the text that people write for them. */
-import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
+import { isAddress } from "../core/arbiter/networks.ts";
 
 /** What a socket is bound or connected to. `host` is a number in text form. An abstract unix name starts with NUL; no name is "". */
 export type SocketAddress =
@@ -54,8 +54,8 @@ export function hostOf(number: Uint8Array): string {
 
 /** The family of a host that is a number, or null for a name. */
 export function familyOf(host: string): "v4" | "v6" | null {
-  const version = isIP(host);
-  return version === 0 ? null : version === 4 ? "v4" : "v6";
+  if (!isAddress(host)) return null;
+  return host.includes(":") ? "v6" : "v4";
 }
 
 /** An abstract name is as long as the address says; a path ends with NUL. An empty path asks the kernel to choose an abstract name. */

@@ -10,9 +10,7 @@
  *
  * What was inherited in an upgrade is taken as it is: sockets, mode and lock are those of the arbiter before.
  */
-import { lookup } from "node:dns/promises";
 import { chownSync, lstatSync, readFileSync, statSync, unlinkSync } from "node:fs";
-import { createServer } from "node:net";
 import { basename, dirname, resolve } from "node:path";
 import process from "node:process";
 import { type Address, addressText, type Held, type HoldOptions, ListenError } from "../core/arbiter/listener.ts";
@@ -51,6 +49,7 @@ export async function locate(address: Tcp): Promise<Internet> {
   const family = familyOf(host.split("%")[0]!);
   if (family !== null) return { family, host, port: address.port };
   try {
+    const { lookup } = await import("node:dns/promises");
     const found = await lookup(host, { family: 4 }).catch(() => lookup(host));
     return { family: found.family === 6 ? "v6" : "v4", host: found.address, port: address.port };
   } catch (error) {
@@ -165,6 +164,7 @@ function reserved(c: Libc, address: Address, fd: number, lock: number): Held {
 
 /** Without the C library nothing can be held: we only make sure that nobody has the address now. */
 async function probe(address: Tcp): Promise<Held> {
+  const { createServer } = await import("node:net");
   const server = createServer();
   const host = address.host === "" ? "0.0.0.0" : address.host;
   const port = await new Promise<number>((resolve, reject) => {

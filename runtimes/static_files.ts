@@ -1,7 +1,7 @@
 /** Files for staticFiles, by node:fs: the same code on Deno and Bun. */
 import { constants } from "node:fs";
 import { type FileHandle, open, realpath, stat } from "node:fs/promises";
-import { type BlockSource, RELEASE } from "../core/gateway/file_wrapper.ts";
+import { type BlockSource, RELEASE, release } from "../core/gateway/block_source.ts";
 import type { Middleware } from "../core/gateway/types.ts";
 import type { FileSystem } from "../core/middleware/file_system.ts";
 import { staticFiles as staticFilesOf, type StaticFilesOptions } from "../core/middleware/static_files.ts";
@@ -45,6 +45,7 @@ class OpenFile implements BlockSource {
   readonly #handle: FileHandle;
   readonly #end: number;
   #at: number;
+  readonly [RELEASE]: (block: Uint8Array) => void = release;
 
   constructor(handle: FileHandle, start: number, end: number) {
     this.#handle = handle;
@@ -58,11 +59,6 @@ class OpenFile implements BlockSource {
     const { bytesRead, buffer } = await this.#handle.read(new Uint8Array(wanted), 0, wanted, this.#at);
     this.#at += bytesRead;
     return buffer.subarray(0, bytesRead);
-  }
-
-  /** Moved to nowhere, its memory is free at once, or as soon as the native server lets go of it. */
-  [RELEASE]({ buffer }: Uint8Array): void {
-    (buffer as ArrayBuffer).transfer(0);
   }
 
   async close(): Promise<void> {

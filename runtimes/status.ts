@@ -2,7 +2,6 @@
  * How a process that was started to serve tells the one that started it: a file without a name that both have open. Nothing in it can be
  * lost with a process that ends, and it needs no answer.
  */
-import { randomUUID } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,7 +18,7 @@ export interface Starter {
 }
 
 export function openStatus(): number {
-  const path = join(tmpdir(), `tsgi-${randomUUID()}`);
+  const path = join(tmpdir(), `tsgi-${crypto.randomUUID()}`);
   const { O_RDWR, O_CREAT, O_EXCL, O_APPEND } = constants;
   const descriptor = openSync(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND, 0o600);
   unlinkSync(path);

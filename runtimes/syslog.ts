@@ -11,7 +11,6 @@
  * - That nobody takes UDP datagrams is known only where ICMP says so, which it always does on this machine; then the datagram that was
  *   refused is sent again. What a stream's receiver had not read when it ended is lost.
  */
-import { lookup } from "node:dns/promises";
 import process from "node:process";
 import { clearTimeout, setTimeout } from "node:timers";
 import type { SyslogReports, SyslogTarget } from "../core/arbiter/process.ts";
@@ -197,7 +196,7 @@ class Sender implements Syslog {
 
   #resolve(host: string): void {
     this.#isHeld = true;
-    lookup(host).then(({ address }) => {
+    import("node:dns/promises").then(({ lookup }) => lookup(host)).then(({ address }) => {
       this.#isHeld = false;
       this.#host = address;
       if (!this.#isClosed) this.#flush();

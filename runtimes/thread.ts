@@ -7,12 +7,12 @@ import type { FromWorker, ToWorker } from "../core/arbiter/message.ts";
 import type { LogTarget, Signal, WorkerSystem } from "../core/arbiter/process.ts";
 import { serve } from "../core/arbiter/serve.ts";
 import { adopt, bindReusePort, ownEpoll, selfTest } from "./adoption.ts";
-import { clock } from "./clock.ts";
+import { clock, findZone } from "./clock.ts";
 import { cutConnections } from "./connections.ts";
 import { runtime } from "./current.ts";
 import { closeDescriptor } from "./descriptor_channel.ts";
 import { loader } from "./loader.ts";
-import { every, now, wait } from "./process.ts";
+import { every, now, wait } from "./system.ts";
 import { hasDescriptors, memoryStats } from "./resources.ts";
 import { openThreadMemory } from "./shared_memory.ts";
 import { openSyslog } from "./syslog.ts";
@@ -53,6 +53,7 @@ function begin(order: ThreadBegin): void {
     tell({ exit: code });
   });
   runtime.followUpgrades?.();
+  findZone();
   serve(threadSystem(order));
 }
 

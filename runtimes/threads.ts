@@ -8,7 +8,7 @@ import { cutConnections } from "./connections.ts";
 import { closeDescriptor } from "./descriptor_channel.ts";
 import { inside } from "./inside.ts";
 import { type Libc, libc } from "./libc.ts";
-import { CHANNEL_DESCRIPTOR } from "./process.ts";
+import { CHANNEL_DESCRIPTOR } from "./system.ts";
 import type { Runtime } from "./runtime.ts";
 import { takeThreadMemory, type ThreadMemory } from "./shared_memory.ts";
 
@@ -53,7 +53,7 @@ export function crewSystem(runtime: Runtime): CrewSystem {
     share: (threads) => {
       const taken = takeThreadMemory(CHANNEL_DESCRIPTOR, threads);
       memory = taken.memory;
-      return { parts: taken.parts, isSeen: !(memory instanceof SharedArrayBuffer) };
+      return { parts: taken.parts, beat: taken.beat };
     },
     start: (options) => start(runtime, options, { index: options.index, gauges: options.gauges.buffer, memory }),
   };

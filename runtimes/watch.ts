@@ -14,7 +14,7 @@ import type { Log } from "../core/logging/record.ts";
 import type { Settings } from "../core/settings/table.ts";
 import { expand } from "./glob_walk.ts";
 import { moduleGraph } from "./module_graph.ts";
-import { now } from "./process.ts";
+import { now } from "./system.ts";
 
 export interface WatchOptions {
   readonly settings: Pick<Settings, "app" | "chdir" | "config" | "reloadEngine" | "reloadExtraFile"> & Partial<Pick<Settings, "interface">>;

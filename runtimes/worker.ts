@@ -2,6 +2,7 @@
 import process from "node:process";
 import type { Identity } from "../core/arbiter/process.ts";
 import { serve } from "../core/arbiter/serve.ts";
+import { findZone } from "./clock.ts";
 import { runtime } from "./current.ts";
 import { requireLibc } from "./libc.ts";
 import { dieWithParent } from "./parent.ts";
@@ -20,4 +21,5 @@ if (identity !== undefined) {
 // After the change of user, which would undo it.
 if (dieWithParent(arbiter) === false) process.exit(0);
 runtime.followUpgrades?.();
+findZone();
 serve(workerSystem(runtime));

@@ -29,9 +29,10 @@ export interface WorkerCommandOptions {
 
 /** How to start `script` as a worker, with an environment in which nothing steers the server from outside. */
 export function workerCommand({ script, env, appDirectory, on = runtime.name, permissions }: WorkerCommandOptions): Command {
-  if (inside()?.isExecutable) return { command: process.execPath, args: [], env: scrub(env) };
+  const variables = { ...(on === "bun" ? BUN_VARIABLES : {}), ...scrub(env) };
+  if (inside()?.isExecutable) return { command: process.execPath, args: [], env: variables };
   const flags = { deno: () => ["run", ...denoPermissions(permissions), ...DENO_FLAGS, ...denoConfiguration(appDirectory)], bun: () => BUN_FLAGS, node: () => NODE_FLAGS };
-  return { command: on === runtime.name ? process.execPath : programOf(on, env), args: [...flags[on](), script], env: scrub(env) };
+  return { command: on === runtime.name ? process.execPath : programOf(on, env), args: [...flags[on](), script], env: variables };
 }
 
 /** A `node` that is not there is in PATH nevertheless, where Deno and `bun --bun` put themselves under that name. */
@@ -45,12 +46,19 @@ function programOf(name: Runtime["name"], { PATH = "" }: Readonly<Record<string,
 /** An empty configuration and no .env: a bunfig.toml in the current or home directory could preload code. No package is fetched unasked. */
 const BUN_FLAGS = ["--no-env-file", "--config=/dev/null", "--no-install"];
 
+/**
+ * Milliseconds for which Bun's allocator keeps memory that was freed, in place of 10. To give it back and take it again for each large body costs
+ * more than anything else about one.
+ */
+const BUN_VARIABLES = { MIMALLOC_PURGE_DELAY: "1000" };
+
 /** `--unstable-net` is for binding beside others; without `--unstable-no-legacy-abort`, a request's signal fires after every answer. */
 const DENO_FLAGS = ["--no-prompt", "--unstable-net", "--unstable-no-legacy-abort"];
 
 /** Its environment is made for it, and what it is told of the system harms nobody. */
 function denoPermissions(permissions: Permissions | undefined): string[] {
-  if (permissions === undefined) return ["-A"];
+  // What is not loaded with the main module has to be permitted: a worker that may do everything can wait until it needs it.
+  if (permissions === undefined) return ["-A", "--unstable-lazy-dynamic-imports"];
   const flags = Object.entries(permissions).filter(([, list]) => list.length > 0).map(([name, list]) => list.includes("*") ? `--allow-${name}` : `--allow-${name}=${list.join(",")}`);
   return ["--allow-env", "--allow-sys", ...flags];
 }

@@ -6,10 +6,9 @@ import type { WorkerSystem } from "../core/arbiter/process.ts";
 import { adopt, bindReusePort, selfTest } from "./adoption.ts";
 import { closeDescriptor, takeDescriptors } from "./descriptor_channel.ts";
 import { inheritedDescriptors } from "./inherited.ts";
-import { crewSystem } from "./threads.ts";
 import { loader } from "./loader.ts";
 import { alsoOnStandardError, openLogFile } from "./log_file.ts";
-import { CHANNEL_DESCRIPTOR, every, type LastWord, now, onSignal, wait } from "./process.ts";
+import { CHANNEL_DESCRIPTOR, every, type LastWord, now, onSignal, wait } from "./system.ts";
 import { hasDescriptors, memoryStats } from "./resources.ts";
 import type { Runtime } from "./runtime.ts";
 import { clock } from "./clock.ts";
@@ -39,7 +38,7 @@ export function workerSystem(runtime: Runtime): WorkerSystem {
     takeDescriptors: (count) => inherited?.splice(0, count) ?? takeDescriptors(CHANNEL_DESCRIPTOR, count),
     takeShared: () => (inherited === null ? takeMemory(CHANNEL_DESCRIPTOR) : null),
     clock,
-    crew: crewSystem(runtime),
+    crew: async () => (await import("./threads.ts")).crewSystem(runtime),
     adopt: (descriptor, options) => adopt(runtime, descriptor, options),
     bind: (address, options) => bindReusePort(runtime, address, options),
     selfTest: () => selfTest(runtime),

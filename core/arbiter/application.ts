@@ -12,7 +12,7 @@
  *   or it failed, as in gunicorn.
  */
 import type { App, FetchHandler } from "../gateway/types.ts";
-import { nearest } from "../settings/names.ts";
+import { nearest } from "../settings/nearest.ts";
 import { AppLoadError, importFailure, stackOf, thrownText } from "./app_load_error.ts";
 import { type AppUri, parseAppUri } from "./app_uri.ts";
 

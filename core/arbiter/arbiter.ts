@@ -43,7 +43,7 @@ function handle(turn: Turn, event: ArbiterEvent): void {
     case "started":
       return;
     case "ticked":
-      return tick(turn);
+      return tick(turn, event.beats);
     case "signalled":
       return obey(turn, event.signal);
     case "spawned":

@@ -21,7 +21,7 @@ import { addressText, type Held } from "./listener.ts";
 import type { Breakage, FromWorker, Place } from "./message.ts";
 import { type Preflight, preflight } from "./preflight.ts";
 import type { Note } from "./notes.ts";
-import type { ArbiterSystem, Child, Ending } from "./process.ts";
+import type { ArbiterSystem, Child, Ending, Millis } from "./process.ts";
 import type { HookView, ServerHooks } from "./server_hooks.ts";
 import { type SuperviseOptions, title, type Watch } from "./supervise_options.ts";
 import type { Tls } from "./tls.ts";
@@ -72,7 +72,7 @@ export function runArbiter(system: ArbiterSystem, options: SuperviseOptions, ope
   options.onControls?.(steering);
   let killsBefore = options.oomKills?.() ?? null;
   const timer = system.every(TICK, () => {
-    tell({ type: "ticked", at: system.now() });
+    tell({ type: "ticked", beats: beats(), at: system.now() });
     if (state.parent !== null && !options.upgrade?.parentLives()) tell({ type: "parent-exited", at: system.now() });
   });
   return { code, tell };
@@ -144,6 +144,12 @@ export function runArbiter(system: ArbiterSystem, options: SuperviseOptions, ope
     }
   }
 
+  /** Those that are seen, and not told. */
+  function beats(): ReadonlyMap<number, Millis> {
+    const now = system.now();
+    return new Map([...children].map(([id, child]) => [id, now - child.sinceBeat()]));
+  }
+
   function stats(): Stats {
     const { settings, held } = generations.of(state.generation);
     return census.stats(state, settings.runtime, held, addressTexts(settings, held.map((h) => h.address)));
@@ -199,7 +205,7 @@ export function runArbiter(system: ArbiterSystem, options: SuperviseOptions, ope
         onExit: (ending) => {
           children.delete(id);
           generationOf.delete(id);
-          const box = boxOf(id, ending, { settings, remains: () => ({ ...child.remains(), output: output.read() }) });
+          const box = boxOf(id, ending, { settings, sinceBeat: child.sinceBeat(), remains: () => ({ ...child.remains(), output: output.read() }) });
           census.died(id);
           hooks.childExit(view(), id, ending);
           tell({ type: "exited", id, ending, ...(ending.signal === "SIGKILL" && isOutOfMemory() ? { outOfMemory: true } : {}), at: system.now() });
@@ -217,10 +223,12 @@ export function runArbiter(system: ArbiterSystem, options: SuperviseOptions, ope
   }
 
   /** What a worker left that died; null for another end. */
-  function boxOf(id: number, ending: Ending, { settings, remains }: { readonly settings: Settings; readonly remains: () => Remains }): BlackBox | null {
+  function boxOf(id: number, ending: Ending, { settings, sinceBeat, remains }: { readonly settings: Settings; readonly sinceBeat: Millis; readonly remains: () => Remains }): BlackBox | null {
     const worker = state.workers.find((one) => one.id === id);
     if (worker === undefined || worker.pid === null || !isDeath(state, worker, ending)) return null;
-    return blackBox({ worker, pid: worker.pid, ending, at: system.now() }, remains(), settings.blackBoxQueries);
+    const at = system.now();
+    const heard = Math.max(worker.heard, at - sinceBeat);
+    return blackBox({ worker: { ...worker, heard }, pid: worker.pid, ending, at }, remains(), settings.blackBoxQueries);
   }
 
   function found(box: BlackBox, settings: Settings): void {

@@ -19,6 +19,7 @@ import type { FromWorker, Tally, ToWorker } from "./message.ts";
 import { Gauges } from "./gauges.ts";
 import type { CrewSystem, Millis, Signal, Thread, WorkerSystem } from "./process.ts";
 import { openLogs } from "./logs.ts";
+import { Pulse } from "./pulse.ts";
 import { inFlightText, noteUnheard } from "./register.ts";
 import { explain, type Running, type Start, wornAt } from "./serve.ts";
 import { Tail } from "./tail.ts";
@@ -84,6 +85,7 @@ export function runCrew(system: WorkerSystem, crew: CrewSystem, start: Start): R
 
   const memory = settings.watchdog || settings.metrics ? crew.share(settings.threads) : null;
   const metrics = settings.metrics ? new CrewMetrics(system, memory!) : null;
+  const pulse = new Pulse(system, { show: memory?.beat ?? null, metrics });
   /** Of a canary, what each thread has answered; of those too that have ended. */
   const tallies = new Map<number, Tally>();
   system.onFault((kind, error) => tell({ type: "faulted", kind, ...explain(error), at: system.now() }));
@@ -136,7 +138,7 @@ export function runCrew(system: WorkerSystem, crew: CrewSystem, start: Start): R
       case "abort":
         return void abort();
       case "report":
-        return system.send(effect.message.type === "beat" && metrics !== null ? { ...effect.message, report: metrics.report() } : effect.message);
+        return effect.message.type === "beat" ? pulse.beat(effect.message) : system.send(effect.message);
       case "log":
         return log(effect.level, effect.event, effect.fields);
       case "exit":

@@ -42,6 +42,8 @@ export interface Child {
   kill(signal: Signal): void;
   /** The requests it has in flight, as text, also when its loop stands still: see register.ts. Null where they are not known. */
   inFlight(silence: Millis): string | null;
+  /** How long ago it beat last in memory that both see, also when it has ended; Infinity where it did not. */
+  sinceBeat(): Millis;
   /** What it has counted of its requests, also when it has ended: see core/metrics/meter.ts. Null where the system lets nobody see. */
   meter(): Uint8Array | null;
   /** Its register and its log ring, also when it has ended; null where there is none. */
@@ -104,6 +106,8 @@ export interface SharedMemory {
   /** For a Meter. */
   readonly meter: Uint8Array;
   readonly log: LogRing;
+  /** The arbiter sees that the worker lives; null in a thread, whose process does that. */
+  readonly beat: (() => void) | null;
 }
 
 /** What a worker asks of the system. */
@@ -125,8 +129,8 @@ export interface WorkerSystem {
   takeShared(): SharedMemory | null;
   /** As `now`, but never dearer than 40 ns. */
   readonly clock: () => Millis;
-  /** In a worker's process. */
-  readonly crew?: CrewSystem;
+  /** In a worker's process; loaded when it is asked for. */
+  readonly crew?: () => Promise<CrewSystem>;
   /** In a thread of it. */
   readonly thread?: ThreadPlace;
   /** Serves a listening socket that was handed over. */
@@ -228,8 +232,8 @@ export interface CrewSystem {
 export interface CrewMemory {
   /** By thread. */
   readonly parts: readonly { readonly register: Uint8Array; readonly meter: Uint8Array }[];
-  /** Whether the arbiter sees it too. */
-  readonly isSeen: boolean;
+  /** As a worker's own; null where the arbiter does not see the memory. */
+  readonly beat: (() => void) | null;
 }
 
 export interface ThreadOptions {

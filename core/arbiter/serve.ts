@@ -13,7 +13,6 @@ import { createHandler, type Handler, type Handling } from "./handler.ts";
 import { type Gate, openGate } from "./gate.ts";
 import { identified } from "./identify.ts";
 import { InFlight } from "./in_flight.ts";
-import { limitations } from "./limitations.ts";
 import type { Served } from "./listener.ts";
 import { ConcurrencyLimit } from "./limit_concurrency.ts";
 import { openLogs } from "./logs.ts";
@@ -21,6 +20,7 @@ import { watchLoop } from "./loop_lag.ts";
 import type { Breakage, Place, ToWorker } from "./message.ts";
 import { Notes } from "./notes.ts";
 import type { Signal, ThreadPlace, WorkerSystem } from "./process.ts";
+import { Pulse } from "./pulse.ts";
 import { redirectToHttps } from "./redirect.ts";
 import { Refusals } from "./refusals.ts";
 import { requestLog as openRequestLog } from "./request_log.ts";
@@ -32,11 +32,11 @@ import { Turnstile } from "./turnstile.ts";
 import { type OpenSocket, upgradable, WebSockets } from "./web_sockets.ts";
 import { wrapped } from "./wrapped.ts";
 import type { WorkerHooks } from "./worker_hooks.ts";
-import { builtInClass, readWorkerClass, threadCount, type WorkerClass } from "./worker_class.ts";
+import { builtInClass, threadCount, type WorkerClass } from "./worker_class.ts";
 import type { Wear, WorkerEffect, WorkerEvent } from "./worker.ts";
 import { WorkerLoop } from "./worker_loop.ts";
 
-/** A beat is missed twice before anybody worries: see SILENT in arbiter.ts. */
+/** A beat is missed twice before anybody worries: see SILENT in step/state.ts. */
 const BEAT = 500;
 
 /** How long after a worker has left its WebSockets are closed, in milliseconds. */
@@ -61,9 +61,11 @@ export function serve(system: WorkerSystem): void {
   async function prepare(message: Start): Promise<void> {
     if (system.crew && threadCount(message.settings) !== null) {
       const { runCrew } = await import("./crew.ts");
-      running ??= runCrew(system, system.crew, message);
+      const crew = await system.crew();
+      running ??= runCrew(system, crew, message);
       return;
     }
+    const { readWorkerClass } = await import("./worker_class_file.ts");
     const { workerClass, problems } = await readWorkerClass(await system.configReader(), message.settings.workerClass);
     running ??= run(system, message, workerClass, problems);
   }
@@ -132,6 +134,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   let closing = false;
   let lacksDescriptors = false;
   const loop = new WorkerLoop(system, carryOut);
+  const pulse = new Pulse(system, { show: shared?.beat ?? null, metrics });
 
   system.onFault((kind, error) => tell({ type: "faulted", kind, ...explain(error), at: system.now() }));
   const limits: Wear = {
@@ -139,8 +142,10 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
     lifetime: settings.maxLifetime === 0 || thread ? Infinity : settings.maxLifetime * 1000 * (1 + Math.random() / 10),
   };
   look();
-  system.every(BEAT, look);
-  system.every(BEAT, tick);
+  system.every(BEAT, () => {
+    look();
+    tick();
+  });
   tell({ type: "started", gracefulTimeout: settings.gracefulTimeout * 1000, limits, multiplexes: start.tls !== undefined, at: system.now() });
   return { tell, signalled, told };
 
@@ -221,7 +226,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
         return void abort(effect.deadline);
       case "report":
         register?.beat(system.now());
-        return system.send(effect.message.type === "beat" && metrics !== null ? { ...effect.message, report: metrics.report() } : effect.message);
+        return effect.message.type === "beat" ? pulse.beat(effect.message) : system.send(effect.message);
       case "log":
         return thread && TOLD_BY_PROCESS.has(effect.event) ? undefined : log(effect.level, effect.event, effect.fields);
       case "exit":
@@ -243,7 +248,8 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
     try {
       if (problems.length > 0) throw new AppLoadError(`Cannot use --worker-class: ${problems.join("; ")}`, 3);
       if (settings.otlpEndpoint !== null) tracing = await (await import("../otlp/tracing.ts")).startTracing({ system, settings, log, worker: start });
-      const [loaded] = await Promise.all([start.hooks ? beginHooked() : beginPlain(), tryAdoption()]);
+      const isFirst = start.slot === 0 && start.generation === 1 && (thread?.index ?? 0) === 0;
+      const [loaded, lacks] = await Promise.all([start.hooks ? beginHooked() : beginPlain(), isFirst ? import("./limitations.ts") : null, tryAdoption()]);
       if (settings.warmup.length > 0 && start.breakage === undefined) {
         const { warmUp } = await import("./warmup.ts");
         await warmUp(loaded, { system, settings, log, multiprocess: start.multiprocess });
@@ -253,7 +259,7 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
       gate = await openGate(settings, refusals);
       application = loaded;
       if (settings.loopLag > 0) watchLoop(system, settings.loopLag * 1000, { inFlight, log });
-      if (start.slot === 0 && start.generation === 1 && (thread?.index ?? 0) === 0) for (const text of limitations(settings, loaded)) log("warning", "limitation", { text });
+      for (const text of lacks?.limitations(settings, loaded) ?? []) log("warning", "limitation", { text });
       tell({ type: "loaded", at: system.now() });
     } catch (error) {
       const exitCode = error instanceof AppLoadError ? error.exitCode : 3;

@@ -1,7 +1,7 @@
 /** The commands of the control socket: gunicorn's, and what its users ask for. */
 import type { Signal } from "../arbiter/process.ts";
 import { type Level, LEVELS } from "../logging/record.ts";
-import { nearest } from "../settings/names.ts";
+import { nearest } from "../settings/nearest.ts";
 import { configObject } from "../settings/usage.ts";
 import type { Controls } from "./controls.ts";
 

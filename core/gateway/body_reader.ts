@@ -18,6 +18,12 @@ export class BodyReader {
   #iterator: AnyIterator | null = null;
   #phase: "untouched" | "reading" | "finished" = "untouched";
   #isClosed = false;
+  // Made once, not for each chunk.
+  readonly #onResult = (result: Result): Result => this.#note(result);
+  readonly #onError = (error: unknown): never => {
+    this.#phase = "finished";
+    throw error;
+  };
 
   /** Throws `ERR_TSGI_BODY` for what is no body (SPEC A-7). */
   constructor(body: unknown) {
@@ -25,7 +31,7 @@ export class BodyReader {
     this.#body = body;
   }
 
-  next(): Result | PromiseLike<Result> {
+  next(): Result | Promise<Result> {
     const iterator = this.#iterator ??= open(this.#body);
     this.#phase = "reading";
     let result: Result | PromiseLike<Result>;
@@ -35,7 +41,7 @@ export class BodyReader {
       this.#phase = "finished";
       throw error;
     }
-    return isThenable(result) ? this.#later(result) : this.#note(result);
+    return isThenable(result) ? Promise.resolve(result).then(this.#onResult, this.#onError) : this.#note(result);
   }
 
   /**
@@ -53,15 +59,6 @@ export class BodyReader {
     const closer = closerOf(body, { isReturned: hasReturned && isOwnIterator, isRead: this.#phase !== "untouched" });
     if (closer === null) return returned;
     return returned === undefined ? attempt(closer, report) : returned.then(() => attempt(closer, report));
-  }
-
-  async #later(pending: PromiseLike<Result>): Promise<Result> {
-    try {
-      return this.#note(await pending);
-    } catch (error) {
-      this.#phase = "finished";
-      throw error;
-    }
   }
 
   #note(result: Result): Result {

@@ -2,6 +2,7 @@ import { chunkBytes } from "./chunk.ts";
 import type { BodyReader } from "./body_reader.ts";
 import { isThenable } from "./body_reader.ts";
 import { TsgiError } from "./error.ts";
+import { Gathering } from "./gathering.ts";
 
 /** Whoever the stream reports to. */
 export interface StreamOwner {
@@ -26,7 +27,8 @@ type Result = IteratorResult<unknown, unknown>;
 
 /**
  * The body of a Response that is sent piece by piece: what was written, then what the body yields. The underlying source of a
- * ReadableStream with high-water mark 0: nothing is asked of the application before the transport asks (SPEC B-5, B-6, W-7).
+ * ReadableStream with high-water mark 0: nothing is asked of the application before the transport asks (SPEC B-5, B-6, W-7). With
+ * `gathers`, the small chunks that can be had at once, without a promise, are handed on as one.
  *
  * With a declared length, what is too much is cut off, and a body that is too short breaks the transport instead of ending it, since a
  * good end would leave the connection out of step (SPEC B-12).
@@ -36,20 +38,27 @@ export class BodyStream {
   readonly #owner: StreamOwner;
   /** As declared; -1 if it was not. */
   readonly #length: number;
+  readonly #gathers: boolean;
   /** Bytes accepted, sent or still queued. */
   #accepted = 0;
   #controller: Controller | null = null;
   #queue: Pending[] = [];
   #reader: BodyReader | null = null;
+  /** What the body gave after the chunks that were gathered. */
+  #ahead: Result | Promise<Result> | null = null;
   #failure: { readonly error: unknown } | null = null;
   #wake: (() => void) | null = null;
   /** The declared length is full and there was more: what is queued is the last. */
   #isCut = false;
   #isOver = false;
+  // Made once, not for each chunk.
+  readonly #onResult = (result: Result): void | Promise<void> => this.#advanced(result);
+  readonly #onError = (error: unknown): void => this.#raise(error);
 
-  constructor(owner: StreamOwner, length: number) {
+  constructor(owner: StreamOwner, { length, gathers }: { readonly length: number; readonly gathers: boolean }) {
     this.#owner = owner;
     this.#length = length;
+    this.#gathers = gathers && length < 0; // Beyond a declared length nothing is asked for.
     const source = {
       start: (controller: Controller) => {
         this.#controller = controller;
@@ -95,8 +104,7 @@ export class BodyStream {
     if (this.#isOver) return;
     const pending = this.#queue.shift();
     if (pending !== undefined) {
-      this.#controller!.enqueue(pending.bytes);
-      this.#owner.sent(pending.bytes.length);
+      this.#deliver(pending.bytes);
       pending.taken();
       if (this.#isCut && this.#queue.length === 0) this.#close();
     } else if (this.#isCut) {
@@ -113,18 +121,37 @@ export class BodyStream {
   #advance(reader: BodyReader): void | Promise<void> {
     try {
       for (;;) {
-        const result = reader.next();
-        if (isThenable(result)) return this.#advanceLater(reader, result);
-        if (this.#accept(result)) return;
+        const result = this.#ahead ?? reader.next();
+        this.#ahead = null;
+        if (isThenable(result)) return result.then(this.#onResult, this.#onError);
+        if (this.#accept(this.#gathers ? this.#gather(reader, result) : result)) return;
       }
     } catch (error) {
       this.#raise(error);
     }
   }
 
-  async #advanceLater(reader: BodyReader, pending: PromiseLike<Result>): Promise<void> {
+  /** `first`, with what can be had at once behind it. */
+  #gather(reader: BodyReader, first: Result): Result {
+    const gathering = new Gathering();
+    if (first.done === true || !gathering.add(first.value)) return first;
     try {
-      for (let result = await pending; !this.#accept(result);) result = await reader.next();
+      while (!gathering.isFull && !this.#isOver) {
+        const result = reader.next();
+        if (!isThenable(result) && result.done !== true && gathering.add(result.value)) continue;
+        this.#ahead = result;
+        if (isThenable(result)) result.then(nothing, nothing); // Nobody may want it any more.
+        break;
+      }
+    } catch (error) {
+      this.#ahead = refused(error);
+    }
+    return { done: false, value: gathering.chunk() };
+  }
+
+  #advanced(result: Result): void | Promise<void> {
+    try {
+      if (!this.#accept(result)) return this.#advance(this.#reader!);
     } catch (error) {
       this.#raise(error);
     }
@@ -139,9 +166,18 @@ export class BodyStream {
     }
     const bytes = chunkBytes(result.value);
     if (bytes.length === 0) return false;
-    this.#enqueue(bytes, nothing, nothing);
-    void this.#pull();
+    if (this.#length < 0) {
+      this.#deliver(bytes); // Nothing is in front of it, or the body would not have been asked.
+    } else {
+      this.#enqueue(bytes, nothing, nothing);
+      void this.#pull();
+    }
     return true;
+  }
+
+  #deliver(bytes: Uint8Array): void {
+    this.#controller!.enqueue(bytes);
+    this.#owner.sent(bytes.length);
   }
 
   /** Cuts off what the declared length has no room for; whoever wrote that much is told. */

@@ -174,6 +174,11 @@ export class Call implements Exchange, Scope, StreamOwner {
     if (this.#controller !== null) this.#watch();
   }
 
+  /** Nobody but the native server reads the body. */
+  get isSentDirectly(): boolean {
+    return this.gateway.isLast && this.mode.isNative;
+  }
+
   // What the server is told.
 
   get status(): Status | null {

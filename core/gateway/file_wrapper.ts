@@ -1,29 +1,8 @@
+import { blocksOf, isBlockSource, releasing, resultOf, StreamBlocks } from "./block_source.ts";
 import { kindOf } from "./error.ts";
 import type { Body, FileLike, FileSource } from "./types.ts";
 
 const BLOCK_SIZE = 64 * 1024;
-/** Of a {@linkcode BlockSource}: a client that takes its blocks slowly has a small one waiting, and a quick one costs few reads. */
-const SMALL = 64 * 1024;
-const LARGE = 512 * 1024;
-/** Milliseconds in which a quick client asks for the next block. */
-const QUICK = 20;
-
-/** A symbol, since an application's file may have a `release` of its own. */
-export const RELEASE: unique symbol = Symbol("release");
-
-/**
- * A file whose blocks are its own to take back. What was sent is garbage that grows with the block, and the collector sees little of it:
- * given back by hand, large blocks, which are what makes a file quick to send, cost no more memory than small ones.
- */
-export interface BlockSource extends FileLike {
-  /** Nobody will look at this block again, which `read` gave. */
-  [RELEASE](block: Uint8Array): void;
-}
-
-/** Whether blocks can be given back to this source. */
-export function isBlockSource(source: FileSource): source is BlockSource {
-  return RELEASE in source;
-}
 
 /**
  * `tsgi.file_wrapper` (SPEC X-8, X-9): a body that reads `source` block by block from where it stands, and closes it when the response
@@ -56,7 +35,7 @@ class FileBody implements AsyncIterable<Uint8Array> {
   readonly #source: FileSource;
   readonly #blockSize: number;
   isSentDirectly = false;
-  #reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
+  #reader: { cancel(): Promise<void> } | null = null;
   #isClosed = false;
 
   constructor(source: FileSource, blockSize: number) {
@@ -70,7 +49,13 @@ class FileBody implements AsyncIterable<Uint8Array> {
       return this.isSentDirectly && isBlockSource(source) ? blocksOf(source) : { next: () => this.#readBlock(source) };
     }
     const stream = source instanceof Blob ? source.stream() as ReadableStream<Uint8Array> : source;
+    const blocks = this.isSentDirectly ? streamBlocks(stream) : null;
+    if (blocks !== null) {
+      this.#reader = blocks;
+      return blocksOf(blocks);
+    }
     const reader = this.#reader = stream.getReader();
+    if (this.isSentDirectly && source instanceof Blob) return releasing(reader);
     return { next: () => reader.read() as Promise<IteratorResult<Uint8Array>> };
   }
 
@@ -88,23 +73,11 @@ class FileBody implements AsyncIterable<Uint8Array> {
   }
 }
 
-function blocksOf(source: BlockSource): AsyncIterator<Uint8Array> {
-  let last: Uint8Array | null = null;
-  let givenAt = 0;
-  let size = SMALL;
-  return {
-    next: async () => {
-      if (last !== null) {
-        source[RELEASE](last);
-        size = performance.now() - givenAt > QUICK ? SMALL : Math.min(size * 2, LARGE);
-      }
-      last = await source.read(size);
-      givenAt = performance.now();
-      return resultOf(last);
-    },
-  };
-}
-
-function resultOf(block: Uint8Array | null): IteratorResult<Uint8Array> {
-  return block === null || block.length === 0 ? { done: true, value: undefined } : { done: false, value: block };
+/** Null for a stream that is not one of bytes. If it is locked, that is told by who tries the other kind of reader. */
+function streamBlocks(stream: ReadableStream<Uint8Array>): StreamBlocks | null {
+  try {
+    return new StreamBlocks(stream);
+  } catch {
+    return null;
+  }
 }

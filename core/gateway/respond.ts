@@ -139,7 +139,7 @@ function settle(call: Call, body: unknown): Answer {
   call.hasReturned = true;
   try {
     const reader = call.reader = new BodyReader(body);
-    if (call.gateway.isLast && call.mode.isNative) sendBlocks(body);
+    if (call.isSentDirectly) sendBlocks(body);
     if (call.aborted) return abandon(call);
     if (call.isCommitted) return follow(call, reader);
     // Nothing of it will be sent, and startResponse has already been called: there is nothing to wait for.
@@ -208,7 +208,7 @@ function done(call: Call, response: Response): Response {
 
 function streaming(call: Call, head: Head): Response {
   const { isNative, hasReason } = call.mode;
-  const stream = new BodyStream(call, head.contentLength);
+  const stream = new BodyStream(call, { length: head.contentLength, gathers: call.isSentDirectly });
   const init = isNative && head.contentLength < 0 ? head.frameless : head.init(head.contentLength, hasReason);
   const response = new call.gateway.Response(stream.stream, init);
   commit(call, head).stream = stream;

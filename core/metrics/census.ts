@@ -6,7 +6,7 @@ import type { ArbiterSystem, Millis } from "../arbiter/process.ts";
 import { Aggregate } from "./aggregate.ts";
 import { Ledger } from "./ledger.ts";
 import { addLogged, type LogKind } from "./log_counts.ts";
-import { addRequests, METER_SIZE, readLogged, readMeter, type RequestStats } from "./meter.ts";
+import { addRequests, readLogged, readMeter, type RequestStats, unpack } from "./meter.ts";
 import type { FamilyChange } from "./registry.ts";
 import { queueOf, type SocketTable } from "./socket_table.ts";
 import { type ListenerStats, makeStats, type Stats, type WorkerHealth } from "./stats.ts";
@@ -151,19 +151,4 @@ export class Census {
     this.#reading = { at, table, freshUntil: took > QUICK ? now + took * SHARE : now };
     return table;
   }
-}
-
-/** The cells of a meter that are not zero, for a report. */
-export function pack({ buffer, byteOffset, length }: Uint8Array): number[] {
-  const packed: number[] = [];
-  new Float64Array(buffer, byteOffset, length / 8).forEach((value, index) => {
-    if (value !== 0) packed.push(index, value);
-  });
-  return packed;
-}
-
-function unpack(packed: readonly number[]): Uint8Array {
-  const cells = new Float64Array(METER_SIZE / 8);
-  for (let i = 0; i < packed.length; i += 2) cells[packed[i]!] = packed[i + 1]!;
-  return new Uint8Array(cells.buffer);
 }

@@ -1,8 +1,8 @@
 /** The figures of a worker that serves with threads, each of which measures itself and tells the worker's main thread. */
 import type { CrewMemory, WorkerSystem } from "../arbiter/process.ts";
-import { pack, type Report, type ThreadReport } from "./census.ts";
+import type { Report, ThreadReport } from "./census.ts";
 import type { LagStats } from "./lag.ts";
-import { sumMeters } from "./meter.ts";
+import { pack, sumMeters } from "./meter.ts";
 import type { MemoryStats, WorkerHealth } from "./stats.ts";
 
 export class CrewMetrics {
@@ -29,6 +29,11 @@ export class CrewMetrics {
     this.#told.push({ thread, changes: [], isOver: true });
   }
 
+  /** Whether there is more to say than how its threads are. */
+  hasNews(): boolean {
+    return this.#told.length > 0;
+  }
+
   /** What there is to say since the last time. */
   report(): Report {
     const threads = this.#told;
@@ -39,7 +44,7 @@ export class CrewMetrics {
       memory: together(this.#system.memoryStats(), health.map(({ memory }) => memory)),
       changes: [],
       ...(threads.length === 0 ? {} : { threads }),
-      ...(this.#memory.isSeen ? {} : { cells: pack(sumMeters(this.#memory.parts.map(({ meter }) => meter))) }),
+      ...(this.#memory.beat !== null ? {} : { cells: pack(sumMeters(this.#memory.parts.map(({ meter }) => meter))) }),
     };
   }
 }

@@ -147,6 +147,21 @@ export function sumMeters(meters: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(cells.buffer);
 }
 
+/** The cells of a meter that are not zero, for a report: index and value in turn. */
+export function pack({ buffer, byteOffset }: Uint8Array): number[] {
+  const packed: number[] = [];
+  new Float64Array(buffer, byteOffset, CELLS).forEach((value, index) => {
+    if (value !== 0) packed.push(index, value);
+  });
+  return packed;
+}
+
+export function unpack(packed: readonly number[]): Uint8Array {
+  const cells = new Float64Array(CELLS);
+  for (let i = 0; i < packed.length; i += 2) cells[packed[i]!] = packed[i + 1]!;
+  return new Uint8Array(cells.buffer);
+}
+
 /** Whoever wrote it has ended: what it had in flight is not any more. */
 export function settleMeter({ buffer, byteOffset }: Uint8Array): void {
   const cells = new Float64Array(buffer, byteOffset, CELLS);

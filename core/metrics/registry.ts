@@ -119,6 +119,12 @@ export class Registry implements Metrics {
     return this.#find("histogram", name, options);
   }
 
+  /** Whether anything came since the last time. */
+  hasChanged(): boolean {
+    for (const { series } of this.#families.values()) for (const one of series.values()) if (one.isChanged) return true;
+    return false;
+  }
+
   /** What came since the last time; empty if nothing did. */
   collect(): FamilyChange[] {
     const found: FamilyChange[] = [];

@@ -1,9 +1,9 @@
 /** A worker's figures: what it counts, and what it says of itself with every beat. */
 import type { Log } from "../logging/record.ts";
 import type { SharedMemory, WorkerSystem } from "../arbiter/process.ts";
-import { pack, type Report } from "./census.ts";
+import type { Report } from "./census.ts";
 import { type LagSampler, sampleLag } from "./lag.ts";
-import { Meter, METER_SIZE } from "./meter.ts";
+import { Meter, METER_SIZE, pack } from "./meter.ts";
 import { setRegistry } from "./metrics.ts";
 import { type Counter, Registry } from "./registry.ts";
 
@@ -14,6 +14,8 @@ export interface WorkerMetrics {
   readonly meter: Meter;
   /** Requests that never reached the application, by `why`. */
   readonly refused: Counter;
+  /** Whether there is more to say than how the worker is. */
+  hasNews(): boolean;
   /** What there is to say since the last time. */
   report(): Report;
 }
@@ -27,7 +29,7 @@ export function measure(system: System, shared: SharedMemory | null, log: Log): 
   const lag: LagSampler = sampleLag(system);
   const meter = new Meter(memory, system.clock);
   const refused = registry.own("tsgi_requests_refused", { help: "Invalid requests that never reached the application, by what was wrong." });
-  return { meter, refused, report };
+  return { meter, refused, hasNews: () => registry.hasChanged(), report };
 
   function report(): Report {
     meter.reported();

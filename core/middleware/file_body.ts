@@ -1,4 +1,5 @@
-import { type BlockSource, fileWrapper, isBlockSource, RELEASE } from "../gateway/file_wrapper.ts";
+import { type BlockSource, isBlockSource, RELEASE } from "../gateway/block_source.ts";
+import { fileWrapper } from "../gateway/file_wrapper.ts";
 import type { Body, Environ, FileLike, FileSource } from "../gateway/types.ts";
 
 /**

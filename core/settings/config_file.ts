@@ -2,11 +2,11 @@
  * The config file as a source of settings: a module whose default export is an object with keys of the table, or a function that returns
  * one or a promise of one; or JSON. Files are reached through the port `ConfigReader`, carried out in runtimes/files.ts.
  */
-import { type GivenHooks, hookOf, hookProblem, type Hooks, nearestHook } from "./hooks.ts";
+import { hookOf, hookProblem, type Hooks, nearestHook } from "./hooks.ts";
 import { isSettingName, nearestSetting, onlyFlag } from "./names.ts";
 import { cannotUse, type Problem } from "./problem.ts";
 import type { Entry } from "./resolve.ts";
-import { type Given, rowOf } from "./table.ts";
+import { rowOf } from "./table.ts";
 import { whyUnsupported } from "./unsupported.ts";
 import { showWritten } from "./value.ts";
 
@@ -25,22 +25,6 @@ export interface Explanation {
   readonly message: string;
   /** `tsgi.config.ts:3:14`, or another file's place if the error is there. */
   readonly place?: string;
-}
-
-/** What a config file may say: settings, and hooks. */
-export type Config = Given & GivenHooks;
-
-/**
- * Returns `config` itself: write it around a config file's default export and the editor knows the keys.
- *
- * ```ts
- * import { defineConfig } from "tsgi";
- *
- * export default defineConfig({ app: "app.ts", workers: "auto", timeout: "1m" });
- * ```
- */
-export function defineConfig<C extends Config | (() => Config | Promise<Config>)>(config: C): C {
-  return config;
 }
 
 /** The config files that are read when none is named, the first that exists. */

@@ -8,7 +8,7 @@
 import type { Ending } from "../arbiter/process.ts";
 import type { Environ } from "../gateway/types.ts";
 import type { Level } from "../logging/record.ts";
-import { nearest } from "./names.ts";
+import { nearest } from "./nearest.ts";
 import type { Settings } from "./table.ts";
 import { showWritten } from "./value.ts";
 

@@ -10,8 +10,8 @@ import { type HookSource, NO_HOOKS } from "./hooks.ts";
 import { isGlob } from "../arbiter/glob.ts";
 import { parseTrusted } from "../arbiter/networks.ts";
 import { permissionProblems } from "../arbiter/permissions.ts";
-import { parseWarmup } from "../arbiter/warmup.ts";
-import { builtInClass, readWorkerClass, type WorkerClass } from "../arbiter/worker_class.ts";
+import { builtInClass, type WorkerClass } from "../arbiter/worker_class.ts";
+import { readWorkerClass } from "../arbiter/worker_class_file.ts";
 import { parseStatsdTarget } from "../statsd/target.ts";
 import { adminProblems } from "./admin.ts";
 import { cannotUse, type Objection, type Problem } from "./problem.ts";
@@ -19,6 +19,7 @@ import { type Entry, resolve, type Resolved } from "./resolve.ts";
 import type { SettingName, Settings } from "./table.ts";
 import { tlsProblems } from "./tls.ts";
 import { showWritten } from "./value.ts";
+import { parseWarmup } from "./warmup.ts";
 
 export interface LoadOptions {
   /** The arguments after the program's own name. */

@@ -1,7 +1,7 @@
 /** The kinds of values: how each is read from text or data, and how it is written back as text. */
 import type { Address } from "../arbiter/listener.ts";
 import { parseAddress, type Reading, showAddress } from "./address.ts";
-import { nearest } from "./names.ts";
+import { nearest } from "./nearest.ts";
 import type { AddressesRow, IntegerRow, SecondsRow, SettingRow } from "./table.ts";
 
 /** A refused value may say better than the value itself what came. */

@@ -10,7 +10,7 @@ import { type Finding, judge } from "../../core/portability/judge.ts";
 import { probe } from "../../core/portability/probe.ts";
 import { usesIn } from "../../core/portability/source.ts";
 import { TARGETS, type TargetName } from "../../core/portability/targets.ts";
-import { nearest } from "../../core/settings/names.ts";
+import { nearest } from "../../core/settings/nearest.ts";
 import { loader } from "../loader.ts";
 import { moduleGraph } from "../module_graph.ts";
 

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { type DeployFile, DeployError } from "../../core/deploy/file.ts";
-import { nearest } from "../../core/settings/names.ts";
+import { nearest } from "../../core/settings/nearest.ts";
 import type { Initial, InitValues } from "../init/given.ts";
 import { INITIALS } from "../init/kinds.ts";
 

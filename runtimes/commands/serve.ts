@@ -20,10 +20,10 @@ import type { Settings } from "../../core/settings/table.ts";
 import { helpText, printConfig, versionText } from "../../core/settings/usage.ts";
 import { mostWorkers, workerCount } from "../../core/settings/resolve.ts";
 import { VERSION } from "../../core/version.ts";
+import { findZone } from "../clock.ts";
 import { cpuCount } from "../cpus.ts";
 import { AdminPages } from "../admin_pages.ts";
 import { Certificates } from "../certificates.ts";
-import { ownControlPath } from "../control_path.ts";
 import type { ControlSocket } from "../control_socket.ts";
 import { inside, insideObjections } from "../inside.ts";
 import { runtime } from "../current.ts";
@@ -38,10 +38,11 @@ import { oomKills } from "../out_of_memory.ts";
 import { Reporters } from "../reporters.ts";
 import { createPidfile, type Pidfile } from "../pidfile.ts";
 import { openFilesNote, openFilesObjections } from "../open_files.ts";
-import { arbiterSystem, wait } from "../process.ts";
+import { arbiterSystem } from "../process.ts";
 import { activation, notifier, passedOn } from "../service_manager.ts";
 import { threadObjections } from "../threads.ts";
 import { type Starter, writeStatus } from "../status.ts";
+import { wait } from "../system.ts";
 import { upgradeIn } from "../upgrade.ts";
 import { arbiterSyslog, type ArbiterSyslog, syslogObjections } from "../arbiter_syslog.ts";
 import { giveLog, identityOf, logFiles, objections } from "../users.ts";
@@ -59,6 +60,7 @@ const OWN_SOURCES = WORKER.startsWith("/") ? [resolve(dirname(WORKER), "..")] : 
 /** Serves what `argv` asks for, or tells about it; resolves with the exit code. */
 export async function run(argv: readonly string[]): Promise<number> {
   if (runtime.debugsOnUsr1) ignoreUsr1(); // Reading the configuration may take long.
+  findZone();
   let inheritance: Inheritance | null;
   try {
     inheritance = findInheritance();
@@ -156,7 +158,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
   let openControl = () => control;
   let stopWatching = () => {};
   let isOver = false;
-  log("debug", "configuration", { detail: printConfig(settings).trimEnd() });
+  if (settings.logLevel === "debug") log("debug", "configuration", { detail: printConfig(settings).trimEnd() });
   const origin = { env: options.env, parent: inheritance?.parent ?? null };
   const news = notifier(origin, log);
   const code = await supervise(arbiterSystem(WORKER, inheritance), {
@@ -220,7 +222,7 @@ async function serve(options: LoadOptions, loaded: Loaded, { starter, inheritanc
     const { controlSocket, chdir, controlSocketMode } = settings;
     try {
       const { openControlSocket } = await import("../control_socket.ts");
-      const path = controlSocket === null ? await ownControlPath() : `${resolve(chdir, controlSocket)}${suffix}`;
+      const path = controlSocket === null ? await (await import("../control_path.ts")).ownControlPath() : `${resolve(chdir, controlSocket)}${suffix}`;
       if (path === before?.path) return before;
       const opened = await openControlSocket(path, controlSocketMode, controls);
       before?.close();

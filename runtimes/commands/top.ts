@@ -4,7 +4,7 @@ import { ago, mebibytes, workersTable } from "../../core/control/render.ts";
 import { type Distribution, quantile, since } from "../../core/metrics/distribution.ts";
 import type { Stats } from "../../core/metrics/stats.ts";
 import { ControlClient } from "../control_client.ts";
-import { wait } from "../process.ts";
+import { wait } from "../system.ts";
 
 const PERIOD = 1000;
 const ENTER = "\x1b[?1049h\x1b[?25l";

@@ -72,6 +72,7 @@ function all(runtime: RuntimeName): Comparison[] {
     compare("bodies", "ten chunks of 1 KiB", own("ten"), native("ten"), 0.95),
     compare("bodies", "1 MiB", own("mebibyte"), native("mebibyte"), 0.95, { connections: 16 }),
     compare("bodies", "1,000 chunks of 1 KiB, streamed", own("streams"), native("streams"), 0.95, { connections: 16 }),
+    compare("bodies", "1,000 chunks of 1 KiB, each awaited", own("awaits"), native("awaits"), null, { connections: 16 }),
     compare("bodies", "25 MB upload, read whole", own("uploads"), native("uploads"), 0.9, { connections: 2, upload: 25e6 }),
     compare("bodies", "file of 100 MB", own("file"), native("file"), 0.95, { connections: 2, path: "/file" }),
   ];

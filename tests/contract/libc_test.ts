@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import process from "node:process";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { bytes, FAMILY, libc, OPTION, requireLibc } from "../../runtimes/libc.ts";
 import { decodeAddress, encodeAddress, type SocketAddress } from "../../runtimes/socket_address.ts";
+import { workerCommand } from "../../runtimes/worker_command.ts";
 
 test("libc is found on Linux", () => {
   assert.ok(!(libc instanceof Error), String(libc));
@@ -13,6 +17,14 @@ test("clock() tells milliseconds that pass as performance.now()'s do", () => {
   while (performance.now() - since < 50);
   const [mine, theirs] = [c.clock() - from, performance.now() - since];
   assert.ok(mine >= 50 && mine <= theirs + 1, `${mine} ms of ${theirs}`);
+});
+
+test("minutesAhead() knows the zone as Date does, in winter and in summer", () => {
+  for (const [zone, ...expected] of [["UTC", 0, 0], ["Europe/Berlin", 60, 120], ["America/St_Johns", -210, -150], ["Asia/Kolkata", 330, 330]] as const) {
+    const { command, args, env } = workerCommand({ script: fileURLToPath(new URL("children/zone.ts", import.meta.url)), env: { ...(process.env as Record<string, string>), TZ: zone }, appDirectory: "/" });
+    const output = execFileSync(command, [...args], { env, encoding: "utf8" });
+    assert.deepEqual(JSON.parse(output), [expected, expected], zone);
+  }
 });
 
 test("a failed call names itself and its errno, with other errors and garbage in between", () => {

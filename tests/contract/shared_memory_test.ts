@@ -14,8 +14,13 @@ test("takeMemory() writes where shareMemory() reads", () => {
   const shared = shareMemory()!;
   handDescriptors(arbiter, [shared.descriptor]);
   closeDescriptor(shared.descriptor);
-  const { register, meter, log } = takeMemory(worker)!;
+  const { register, meter, log, beat } = takeMemory(worker)!;
   assert.equal(readdirSync("/proc/self/fd").length, before, "the memory keeps no descriptor open");
+  assert.equal(shared.sinceBeat(), Infinity);
+  const begun = performance.now();
+  beat!();
+  const beaten = shared.sinceBeat();
+  assert.ok(beaten >= 0 && beaten <= performance.now() - begun + 1, `${beaten} ms ago`);
   register.beat(5000);
   register.wait(register.enter("GET", "http://h/report"), 4000);
   assert.equal(shared.inFlight(1000), "GET /report (2.0s)");
@@ -25,6 +30,7 @@ test("takeMemory() writes where shareMemory() reads", () => {
   assert.equal(shared.meter()[0], 7);
   shared.close();
   assert.equal(shared.inFlight(1000), "", "the worker has ended");
+  assert.ok(shared.sinceBeat() >= beaten && shared.sinceBeat() < Infinity, "when it beat last stays");
   assert.equal(shared.meter()[0], 7, "what it counted stays");
   assert.equal(shared.meter().length, METER_SIZE);
   assert.deepEqual(readAnswered(shared.registers()[0]!), [{ line: "GET /done", status: 204 }], "and what it answered");
@@ -49,6 +55,9 @@ test("openThreadMemory() gives each thread its part of what the arbiter reads, o
     const taken = takeThreadMemory(worker, 2);
     assert.equal(taken.memory instanceof SharedArrayBuffer, !isShared);
     const [first, second] = [0, 1].map((index) => openThreadMemory(taken.memory, index)) as [SharedMemory, SharedMemory];
+    assert.equal(taken.beat === null, !isShared, "their process beats where the arbiter sees it");
+    taken.beat?.();
+    assert.ok(shared.sinceBeat() < Infinity);
     first.register.enter("GET", "http://h/first");
     second.register.enter("GET", "http://h/second");
     new Float64Array(second.meter.buffer, second.meter.byteOffset)[0] = 7;

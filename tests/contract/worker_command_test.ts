@@ -67,10 +67,19 @@ test("workerCommand() keeps what lies in the current or home directory out of wo
   assert.equal(await run(directory, "app.ts", { env }), "undefined");
 });
 
+/** What a worker's allocator is told. */
+const own = runtime.name === "bun" ? { MIMALLOC_PURGE_DELAY: "1000" } : {};
+
+test("workerCommand() has Bun's allocator keep freed memory for a second, unless it was told something else", () => {
+  const env = { PATH: "/bin" };
+  assert.deepEqual(workerCommand({ script: "x.ts", env, appDirectory: folder }).env, { ...own, ...env });
+  assert.equal(workerCommand({ script: "x.ts", env: { ...env, MIMALLOC_PURGE_DELAY: "5" }, appDirectory: folder }).env.MIMALLOC_PURGE_DELAY, "5");
+});
+
 test("workerCommand() scrubs what would steer the native server, and nothing else", () => {
   const steering = ["DENO_SERVE_ADDRESS", "DENO_SERVE_AUTOMATIC_COMPRESSION", "BUN_OPTIONS", "BUN_INSPECT", "NODE_OPTIONS"];
   const { env } = workerCommand({ script: "x.ts", env: { ...Object.fromEntries(steering.map((name) => [name, "x"])), PATH: "/bin", DENO_DIR: "/d" }, appDirectory: folder });
-  assert.deepEqual(env, { PATH: "/bin", DENO_DIR: "/d" });
+  assert.deepEqual(env, { ...own, PATH: "/bin", DENO_DIR: "/d" });
 });
 
 test("setTitle() shows in ps, as long as the command line was, and costs the program nothing", async () => {

@@ -3,7 +3,7 @@
  * old generation goes on being replaced where its workers go.
  */
 import { abandonReload } from "./reload.ts";
-import { type Booting, isAlive, type Reload, SILENT, type Worker } from "./state.ts";
+import { type Booting, isAlive, isSilent, type Reload, type Worker } from "./state.ts";
 import { log, type Turn } from "./turn.ts";
 
 /** So many answers say enough before the time is over. */
@@ -34,7 +34,7 @@ export function watchCanary(turn: Turn): void {
     return abandonReload(turn, { reason: `the canary answered ${errors} of ${answers} requests with 5xx, more than ${most} %` });
   }
   // One that is silent has not held: it beats again, or is murdered.
-  if (isOver && canary && turn.at - canary.heard < SILENT) hold(turn, reload, { answers, errors });
+  if (isOver && canary && !isSilent(turn.arbiter, canary)) hold(turn, reload, { answers, errors });
 }
 
 /** Waking from SIGSTOP or a laptop's sleep, nobody has proven anything meanwhile. */

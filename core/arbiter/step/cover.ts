@@ -1,14 +1,18 @@
 /** Every open slot has somebody who takes its connections. */
 import type { Millis } from "../process.ts";
 import { isCanary } from "./canary.ts";
-import { SILENT, type Worker } from "./state.ts";
+import { isSilent, type Worker } from "./state.ts";
 import { listen, type Turn, unlisten } from "./turn.ts";
 
 /** A slot whose worker is gone or booting is covered after this long: most boots are quicker. */
 const BARE: Millis = 200;
 
 export function coverSlots(turn: Turn): void {
-  for (let slot = 0; slot < turn.arbiter.slots; slot++) coverSlot(turn, slot);
+  const { workers, bare, slots } = turn.arbiter;
+  // Nearly always a slot has its own worker and nobody else: then one look at the workers is enough for all slots.
+  const owned = new Set(workers.filter((w) => accepts(turn, w, w.slot)).map((w) => w.slot));
+  const covered = new Set(workers.flatMap((w) => w.listens.filter((slot) => slot !== w.slot)));
+  for (let slot = 0; slot < slots; slot++) if (!owned.has(slot) || covered.has(slot) || slot in bare) coverSlot(turn, slot);
 }
 
 function coverSlot(turn: Turn, slot: number): void {
@@ -41,7 +45,7 @@ function clothe(turn: Turn, slot: number): void {
 }
 
 function accepts(turn: Turn, worker: Worker, slot: number): boolean {
-  return worker.phase === "serving" && !worker.full && turn.at - worker.heard < SILENT && worker.listens.includes(slot);
+  return worker.phase === "serving" && !worker.full && !isSilent(turn.arbiter, worker) && worker.listens.includes(slot);
 }
 
 function leastBurdened(workers: readonly Worker[]): Worker | undefined {

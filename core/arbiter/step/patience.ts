@@ -12,12 +12,19 @@ const ABORT_GRACE: Millis = 1000;
 /** A gap between two ticks that only a suspended process can have. */
 const SUSPENDED: Millis = 3000;
 
-export function tick(turn: Turn): void {
+export function tick(turn: Turn, beats: ReadonlyMap<number, Millis> = new Map()): void {
   const gap = turn.at - turn.arbiter.ticked;
   turn.arbiter = { ...turn.arbiter, ticked: turn.at };
   if (gap > SUSPENDED) return forgive(turn, gap);
+  hear(turn, beats);
   stopLingering(turn);
   for (const worker of turn.arbiter.workers) watch(turn, worker);
+}
+
+function hear(turn: Turn, beats: ReadonlyMap<number, Millis>): void {
+  if (beats.size === 0) return;
+  const workers = turn.arbiter.workers.map((w) => ({ ...w, heard: Math.max(w.heard, beats.get(w.id) ?? w.heard) }));
+  turn.arbiter = { ...turn.arbiter, workers };
 }
 
 /** Waking from SIGSTOP or a laptop's sleep, everyone looks silent, and nobody is at fault. */

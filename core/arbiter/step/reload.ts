@@ -1,7 +1,7 @@
 /** A reload is a transaction: it holds as a whole, or changes nothing. */
 import type { Breakage } from "../message.ts";
 import { giveBack } from "./rolling.ts";
-import { type Booting, isAlive, type Limits, type Reload, SILENT, type Worker } from "./state.ts";
+import { type Booting, isAlive, isSilent, type Limits, type Reload, type Worker } from "./state.ts";
 import { change, kill, log, retire, type Turn } from "./turn.ts";
 
 export function hangUp(turn: Turn): void {
@@ -72,7 +72,7 @@ export function commitReload(turn: Turn, reload: Booting): void {
 export function concludeReload(turn: Turn): void {
   const { reload, generation, workers, target } = turn.arbiter;
   if (reload?.phase !== "retiring") return;
-  const mayAccept = (w: Worker) => w.generation < generation && w.phase === "draining" && !w.left && turn.at - w.heard < SILENT;
+  const mayAccept = (w: Worker) => w.generation < generation && w.phase === "draining" && !w.left && !isSilent(turn.arbiter, w);
   if (workers.some(mayAccept)) return;
   turn.arbiter = { ...turn.arbiter, reload: null };
   log(turn, "info", "reloaded", { generation, workers: target });

@@ -36,20 +36,22 @@ function grow(turn: Turn): void {
   const { reload, target } = turn.arbiter;
   if (reload?.phase !== "booting") return replace(turn, target);
   const slots = reload.canary === undefined ? slotsInOrder(turn) : [0];
-  for (const slot of slots) if (!isTaken(turn, slot, reload.generation) && hasRoom(turn)) spawn(turn, slot, reload.generation);
+  const taken = slotsTaken(turn, reload.generation);
+  for (const slot of slots) if (!taken.has(slot) && hasRoom(turn)) spawn(turn, slot, reload.generation);
   if (reload.canary !== undefined) replace(turn, reload.targetBefore);
 }
 
 /** The serving generation fills its slots again. */
 function replace(turn: Turn, target: number): void {
   const { generation } = turn.arbiter;
+  const taken = slotsTaken(turn, generation);
   for (let slot = 0; slot < target; slot++) {
-    if (!isTaken(turn, slot, generation) && hasRoom(turn) && maySpawn(turn) && !hasJustLeft(turn, slot)) spawn(turn, slot, generation);
+    if (!taken.has(slot) && hasRoom(turn) && maySpawn(turn) && !hasJustLeft(turn, slot)) spawn(turn, slot, generation);
   }
 }
 
-function isTaken(turn: Turn, slot: number, generation: number): boolean {
-  return turn.arbiter.workers.some((w) => w.slot === slot && w.generation === generation && isAlive(w) && !w.outgoing);
+function slotsTaken(turn: Turn, generation: number): ReadonlySet<number> {
+  return new Set(turn.arbiter.workers.filter((w) => w.generation === generation && isAlive(w) && !w.outgoing).map((w) => w.slot));
 }
 
 /** In a crash loop one worker at a time tries, after the pause. */
@@ -108,10 +110,10 @@ function admit(turn: Turn): void {
 
 /** An outgoing worker goes when its successor listens. */
 function relieve(turn: Turn): void {
-  for (const worker of turn.arbiter.workers) {
+  for (const worker of turn.arbiter.workers.filter((w) => w.outgoing)) {
     // Nobody goes for one that is on trial.
     const mayFollow = (w: Worker) => w.phase === "serving" && !w.outgoing && (!isCanary(turn, w) || isCanary(turn, worker));
     const successor = turn.arbiter.workers.some((w) => w.slot === worker.slot && mayFollow(w));
-    if (worker.outgoing && successor) retire(turn, worker, "retired");
+    if (successor) retire(turn, worker, "retired");
   }
 }

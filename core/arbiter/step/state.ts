@@ -4,7 +4,7 @@ import type { Breakage, Tally } from "../message.ts";
 import type { Ending, Millis, Signal } from "../process.ts";
 
 /** A worker that beats twice a second and has not been heard for this long has its slot covered. */
-export const SILENT: Millis = 1000;
+const SILENT: Millis = 1000;
 
 /** The settings that decide, in milliseconds; 0 turns a limit off. */
 export interface Limits {
@@ -123,7 +123,8 @@ export type ArbiterEvent =
   & { readonly at: Millis }
   & (
     | { readonly type: "started" }
-    | { readonly type: "ticked" }
+    /** `beats`: those of workers that show their arbiter when they beat, by id. */
+    | { readonly type: "ticked"; readonly beats?: ReadonlyMap<number, Millis> }
     | { readonly type: "signalled"; readonly signal: Signal }
     | { readonly type: "spawned"; readonly id: number; readonly pid: number }
     | { readonly type: "spawn-failed"; readonly id: number; readonly reason: string }
@@ -209,6 +210,11 @@ export function arbiter(limits: Limits, options: Origin, at: Millis): Arbiter {
     spawnAfter: at,
     ticked: at,
   };
+}
+
+/** Beats that are shown are looked at with each tick: what came since, nobody knows. */
+export function isSilent({ ticked }: Arbiter, worker: Worker): boolean {
+  return ticked - worker.heard >= SILENT;
 }
 
 /** Not yet told to go. */

@@ -33,6 +33,7 @@ const jobs: Readonly<Record<string, Handler>> = {
   ten: () => new Response(TEN.join(""), { headers: { ...TEXT } }),
   mebibyte: () => new Response(MEBIBYTE, { headers: { ...TEXT } }),
   streams: () => new Response(isDeno ? pulled() : generated(), { headers: { ...TEXT } }),
+  awaits: () => new Response(isDeno ? iterated(awaited()) : awaited() as unknown as BodyInit, { headers: { ...TEXT } }),
   uploads: async (request) => {
     if (request.method !== "POST") return new Response(HELLO);
     return new Response(`${(await request.arrayBuffer()).byteLength}\n`, { headers: { ...TEXT } });
@@ -92,6 +93,20 @@ function generated(): BodyInit {
     for (let i = 0; i < STREAMED; i++) yield bytes;
   }
   return chunks() as unknown as BodyInit;
+}
+
+async function* awaited(): AsyncGenerator<Uint8Array> {
+  for (let i = 0; i < STREAMED; i++) yield encoder.encode(CHUNK);
+}
+
+function iterated(chunks: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await chunks.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+  }, { highWaterMark: 0 });
 }
 
 const handler = jobs[job];

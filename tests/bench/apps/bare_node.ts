@@ -27,6 +27,13 @@ const jobs: Readonly<Record<string, Listener>> = {
       for (let i = 0; i < STREAMED; i++) yield bytes;
     })()), response, () => {});
   },
+  awaits: (_, response) => {
+    const encoder = new TextEncoder();
+    response.writeHead(200, TEXT);
+    pipeline(Readable.from((async function* () {
+      for (let i = 0; i < STREAMED; i++) yield encoder.encode(CHUNK);
+    })()), response, () => {});
+  },
   uploads: (request, response) => {
     const parts: Uint8Array[] = [];
     request.on("data", (part: Uint8Array) => parts.push(part)).on("end", () => plain(response, request.method === "POST" ? `${Buffer.concat(parts).length}\n` : HELLO));

@@ -35,6 +35,11 @@ export const streams: App = (_environ, startResponse) => {
   return chunks();
 };
 
+export const awaits: App = (_environ, startResponse) => {
+  startResponse("200 OK", HEADERS);
+  return awaited();
+};
+
 export const uploads: App = async (environ, startResponse) => {
   startResponse("200 OK", HEADERS);
   if (environ.REQUEST_METHOD !== "POST") return [HELLO];
@@ -49,5 +54,9 @@ export const file: App = async (environ, startResponse) => {
 };
 
 function* chunks(): Generator<string> {
+  for (let i = 0; i < STREAMED; i++) yield CHUNK;
+}
+
+async function* awaited(): AsyncGenerator<string> {
   for (let i = 0; i < STREAMED; i++) yield CHUNK;
 }

@@ -92,6 +92,31 @@ test("suspects() names the call that took the time, else who waits", () => {
   assert.equal(inFlight.suspects(1000), "GET /wait");
 });
 
+test("who has been answered is awaited no more, in whatever order, and the oldest is suspected first", async () => {
+  const { inFlight, clock } = setting(0, 1);
+  const answer = new Map<string, (response: Response) => void>();
+  const handler = inFlight.attend((r) => new Promise<Response>((resolve) => answer.set(new URL(r.url).pathname, resolve)));
+  const ask = (path: string) => {
+    clock.at++;
+    return handler(request(path), null) as Promise<Response>;
+  };
+  const waiting = ["/a", "/b", "/c", "/d"].map((path) => [path, ask(path)] as const);
+  const give = async (path: string) => {
+    answer.get(path)!(new Response(path));
+    assert.equal(await (await waiting.find(([one]) => one === path)![1]).text(), path);
+  };
+  await give("/a");
+  assert.equal(inFlight.suspects(1000), "GET /b, GET /c, GET /d");
+  await give("/d");
+  assert.equal(inFlight.suspects(1000), "GET /b, GET /c");
+  const last = ask("/e");
+  assert.equal(inFlight.refuse(), 3);
+  answer.get("/b")!(new Response("too late"));
+  assert.deepEqual((await Promise.all([waiting[1]![1], waiting[2]![1], last])).map(({ status }) => status), [503, 503, 503]);
+  assert.equal(inFlight.suspects(1000), "");
+  assert.equal(inFlight.refuse(), 0);
+});
+
 test("InFlight meters each answer once: at once, awaited, failed, or given by refuse()", async () => {
   const memory = new Uint8Array(METER_SIZE);
   const inFlight = new InFlight({ settings: { slowRequest: 0, loopLag: 0 }, register: null, requestLog: null, meter: new Meter(memory, () => 0), log: () => {}, now: () => 0 });

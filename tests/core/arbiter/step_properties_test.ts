@@ -101,7 +101,7 @@ class World {
     const end = this.at + time;
     while (this.at < end) {
       this.at = Math.min(end, this.at + 250);
-      this.tell({ type: "ticked" });
+      this.tell({ type: "ticked", beats: new Map(this.running.filter(({ id }) => id % 3 === 0).map(({ id }) => [id, this.at])) });
       this.murdered();
     }
   }

@@ -5,7 +5,7 @@
  *
  *     limits workers=2 timeout=30            first line: the settings, in seconds
  *     0.2 readied 1                          an event at a time, with its worker's id
- *     5 ticking beats=1,2                    ticks up to then, four a second; these workers beat before every other one
+ *     5 ticking beats=1,2 shows=3            ticks up to then, four a second; these workers beat before every other one, those show it
  *     !phase                                 a look at the workers as they are
  */
 import assert from "node:assert/strict";
@@ -65,10 +65,12 @@ function retell(text: string): string {
     }
     const until = Number(first) * 1000;
     if (second === "ticking") {
-      const beating = (rest[0] ?? "beats=").slice("beats=".length).split(",").filter(Boolean).map(Number);
+      const named = (key: string) => rest.find((word) => word.startsWith(`${key}=`))?.slice(key.length + 1).split(",").map(Number) ?? [];
+      const beats = new Map<number, number>();
       for (now = Math.floor(now / 250) * 250 + 250; now <= until; now += 250) {
-        if (now % 500 === 0) for (const id of beating) happen({ type: "beat", id, at: now }, null);
-        happen({ type: "ticked", at: now }, null);
+        if (now % 500 === 0) for (const id of named("beats")) happen({ type: "beat", id, at: now }, null);
+        if (now % 500 === 0) for (const id of named("shows")) beats.set(id, now);
+        happen({ type: "ticked", at: now, beats }, null);
       }
       now = until;
       continue;

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Application } from "../../../core/arbiter/application.ts";
 import type { WorkerSystem } from "../../../core/arbiter/process.ts";
-import { parseWarmup, warmUp } from "../../../core/arbiter/warmup.ts";
+import { warmUp } from "../../../core/arbiter/warmup.ts";
+import { parseWarmup } from "../../../core/settings/warmup.ts";
 import type { Environ } from "../../../core/gateway/types.ts";
 import { resolve } from "../../../core/settings/resolve.ts";
 

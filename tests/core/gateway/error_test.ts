@@ -9,14 +9,14 @@ import { RawClient, withServer } from "./live.ts";
 test("T216 an application that throws is a 500, and the next request is served", async () => {
   const errors = new Recorder();
   const handler = toFetch((environ, startResponse) => {
-    if (environ.PATH_INFO === "/bad") throw new Error("dies");
+    if (environ.PATH_INFO === "/bad") throw new Error("it dies");
     startResponse("200 OK", [ct]);
     return ["fine"];
   }, { errors });
   const bad = await handler(new Request("http://127.0.0.1/bad"));
   assert.equal(bad.statusText, "Internal Server Error");
-  await assert500({ response: bad, errors }, "dies");
-  assert.match(errors.text, /GET \/bad\nError: dies\n\s+at /);
+  await assert500({ response: bad, errors }, "it dies");
+  assert.match(errors.text, /GET \/bad\nError: it dies\n\s+at /);
   assert.equal(await (await handler(new Request("http://127.0.0.1/"))).text(), "fine");
 });
 

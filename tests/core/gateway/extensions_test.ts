@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type BlockSource, RELEASE } from "../../../core/gateway/file_wrapper.ts";
+import { type BlockSource, RELEASE } from "../../../core/gateway/block_source.ts";
 import { createGateway } from "../../../core/gateway/gateway.ts";
 import type { Exchange } from "../../../core/gateway/gateway.ts";
 import { toFetch } from "../../../core/gateway/to_fetch.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { pack } from "../../../core/metrics/census.ts";
+import { pack } from "../../../core/metrics/meter.ts";
 import { quantile } from "../../../core/metrics/distribution.ts";
 import { addLogged, counted } from "../../../core/metrics/log_counts.ts";
 import { addRequests, Meter, METER_SIZE, readLogged, readMeter, settleMeter, sumMeters } from "../../../core/metrics/meter.ts";

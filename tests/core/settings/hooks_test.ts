@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defineConfig, fromConfig } from "../../../core/settings/config_file.ts";
+import { defineConfig } from "../../../core/settings/config.ts";
+import { fromConfig } from "../../../core/settings/config_file.ts";
 import { hasWorkerHooks, HOOK_NAMES, hookOf, HOOKS, nearestHook } from "../../../core/settings/hooks.ts";
 import { isSettingName } from "../../../core/settings/names.ts";
 import { settingsPage } from "../../../core/settings/page.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { flagOf, nearest, nearestFlag, nearestSetting, variableOf } from "../../../core/settings/names.ts";
+import { flagOf, nearestFlag, nearestSetting, variableOf } from "../../../core/settings/names.ts";
+import { nearest } from "../../../core/settings/nearest.ts";
 
 test("flagOf() and variableOf() spell a name by rule", () => {
   assert.equal(flagOf("workerClass"), "--worker-class");

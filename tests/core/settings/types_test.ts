@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { defineConfig } from "../../../core/settings/config_file.ts";
+import { defineConfig } from "../../../core/settings/config.ts";
 import type { Given, Settings } from "../../../core/settings/table.ts";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false;
