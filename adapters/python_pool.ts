@@ -3,9 +3,9 @@
  *
  * The rules:
  *
- * 1. A place takes one request at a time; who finds none waits, first come, first served. Where there is one place only, it waits in the
- *    connection, so that Python need not: a GET, HEAD or OPTIONS without a body that follows another. When the connection breaks, what has
- *    waited there is sent again.
+ * 1. A place takes one request at a time; who finds none waits, first come, first served. It may wait in the connection, so that Python need
+ *    not: a GET, HEAD or OPTIONS without a body that follows another. When the connection breaks, what has waited there is sent again. Of
+ *    several places, another might be free before: so few wait there, and only while answers are quick, many in a row.
  * 2. A process that is silent for `timeout` while it is waited for is killed. A client that is slow to send or to take is not its fault.
  * 3. A process that has handled enough requests serves until its successor does.
  * 4. A process that ended is replaced, at once at first and ever later if the next ones fail too. While none can be started, requests are
@@ -22,7 +22,7 @@ import { PYTHON_SCRIPT } from "./python_script.ts";
 
 export type PythonLevel = "info" | "warning" | "error" | "critical";
 
-export interface PythonPoolOptions extends Omit<PythonProcessOptions, "folder" | "script" | "onText" | "onEnd" | "onLost" | "onFree"> {
+export interface PythonPoolOptions extends Omit<PythonProcessOptions, "folder" | "script" | "onText" | "onEnd" | "onLost" | "onLeft" | "onFree"> {
   readonly processes: number;
   /** Milliseconds; 0 for no limit. */
   readonly timeout: number;
@@ -40,8 +40,12 @@ export class PythonUnavailable extends Error {
 /** What is known of a request before it has a place. */
 export type Wanting = Pick<Waiter, "request" | "head" | "isBare" | "environ">;
 
-/** Requests that may wait in a connection. */
+/** Requests that may wait in the connection of the only place, and in each of several. */
 const AHEAD = 8;
+const AHEAD_OF_EACH = 3;
+/** Milliseconds that a quick answer takes, and how many of them in a row let requests wait in connections of several places. */
+const QUICK = 20;
+const ENOUGH_QUICK = 64;
 /** They may be asked twice (RFC 9110, 9.2.2): the connection may break when the process has just begun with them. */
 const REPEATABLE = /^(?:GET|HEAD|OPTIONS)$/;
 
@@ -65,6 +69,8 @@ export class PythonPool {
   #isClosed = false;
   /** By which processes take turns. */
   #turn = 0;
+  /** Quick answers in a row. */
+  #quick = 0;
 
   constructor(options: PythonPoolOptions) {
     this.#options = options;
@@ -115,6 +121,7 @@ export class PythonPool {
       onText: (text, from) => this.#said(text, from),
       onEnd: (from) => void this.#ended(from),
       onLost: (waiters) => void this.#waiting.unshift(...waiters),
+      onLeft: ({ begun }) => void (this.#quick = performance.now() - begun < QUICK ? this.#quick + 1 : 0),
       onFree: () => this.#serveWaiting(),
     });
     const { maxRequests, maxRequestsJitter, log } = this.#options;
@@ -141,7 +148,7 @@ export class PythonPool {
     place.mayFollow = isBare;
     place.request = request;
     place.number = number;
-    place.since = performance.now();
+    place.begun = place.since = performance.now();
     place.process.handled++;
     this.#wear(place.process);
   }
@@ -173,17 +180,31 @@ export class PythonPool {
     this.#sendAhead();
   }
 
-  /** With more places than one, who waits for the first might have to watch the second become free. */
   #sendAhead(): void {
-    if (this.#options.processes * this.#options.threads > 1 || this.#waiting.length === 0) return;
-    const place = [...this.#processes].find(({ phase }) => phase === "serving")?.places[0];
-    if (!place?.isBusy || !place.mayFollow || !place.connection?.isOpen) return;
-    while (place.ahead.length < AHEAD && this.#waiting.length > 0) {
+    while (this.#waiting.length > 0) {
       const [waiter] = this.#waiting as [Waiter];
       if (!waiter.isBare || !REPEATABLE.test(waiter.environ.REQUEST_METHOD)) return;
-      waiter.number = place.connection.ask(waiter.head);
+      const place = this.#behind();
+      if (place === null) return;
+      waiter.number = place.connection!.ask(waiter.head);
       place.ahead.push(this.#waiting.shift()!);
     }
+  }
+
+  /** Where one more may wait: the place where fewest do. */
+  #behind(): Place | null {
+    const isOnly = this.#options.processes * this.#options.threads === 1;
+    let fewest = isOnly ? AHEAD : this.#quick >= ENOUGH_QUICK ? AHEAD_OF_EACH : 0;
+    let found: Place | null = null;
+    for (const { phase, places } of this.#processes) {
+      if (phase !== "serving") continue;
+      for (const place of places) {
+        if (!place.isBusy || !place.mayFollow || !place.connection?.isOpen || place.ahead.length >= fewest) continue;
+        fewest = place.ahead.length;
+        found = place;
+      }
+    }
+    return found;
   }
 
   #refuseWaiting(): void {

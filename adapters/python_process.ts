@@ -29,6 +29,8 @@ export interface PythonProcessOptions {
   readonly onEnd: (process: PythonProcess) => void;
   /** They waited in a connection that has broken, in this order. */
   readonly onLost: (waiters: readonly Waiter[]) => void;
+  /** A request has left its place. */
+  readonly onLeft: (place: Place) => void;
   /** A place is free. */
   readonly onFree: () => void;
 }
@@ -64,6 +66,8 @@ export interface Place {
   request: string;
   /** Who is answered; null while nobody is. An object, because of closures in a place V8 kept all that they had seen until a full collection. */
   occupant: Occupant | null;
+  /** When its request, or the last one, got it. */
+  begun: number;
   /** Since when the process is waited for; null while nobody waits for it. */
   since: number | null;
   /** Which of the connection's requests is answered. */
@@ -105,7 +109,7 @@ export class PythonProcess {
     const child = this.#child = spawn(options.python, [options.script, told], { cwd, env: options.env, stdio: "pipe" });
     this.pid = child.pid;
     child.stdin!.on("error", () => {}); // It has ended, which is told.
-    this.places = Array.from({ length: threads }, () => ({ process: this, connection: null, request: "", occupant: null, since: null, number: 0, ahead: [], mayFollow: false, isBusy: false }));
+    this.places = Array.from({ length: threads }, () => ({ process: this, connection: null, request: "", occupant: null, begun: 0, since: null, number: 0, ahead: [], mayFollow: false, isBusy: false }));
     this.ended = new Promise((resolve) => {
       child.on("error", (error) => resolve(error.message));
       child.on("exit", (code, signal) => resolve(signal === null ? `with code ${code}` : `by ${signal}`));
@@ -137,6 +141,7 @@ export class PythonProcess {
   leave(place: Place, reusable: boolean): void {
     place.isBusy = false;
     place.occupant = null;
+    this.#options.onLeft(place);
     if (reusable && place.connection?.isOpen) place.since = null;
     else void this.#connect(place);
     if (this.phase === "retiring" && this.isIdle) void this.stop();

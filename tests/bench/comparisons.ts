@@ -19,6 +19,8 @@ export interface Comparison {
   readonly by: "cpu" | "throughput";
   /** The ratio to reach; null for one that is only shown. */
   readonly atLeast: number | null;
+  /** Of the base's p99, pair by pair, what the subject's may be; only shown where it is not said. */
+  readonly p99AtMost?: number;
   readonly load: Pick<LoadOptions, "path" | "connections" | "headers" | "upload">;
   /** Programs without which it is skipped. */
   readonly needs: readonly string[];
@@ -95,13 +97,37 @@ function servers(runtime: RuntimeName): Comparison[] {
   ];
 }
 
-/** The same Flask application in as many Python processes. */
+/**
+ * The same Flask application in as many Python processes. wrk's clock begins when it is connected: gunicorn closes each connection, so for who
+ * connects himself the next connect is in no figure. Behind nginx, which connects for both, all of the wait is the client's.
+ */
 function python(runtime: RuntimeName): Comparison[] {
   const folder = `${root}tests/bench/apps`;
-  const ours: Contestant = { name: "tsgi wsgi", command: [...script(runtime), "mod.ts", "wsgi", "flask_app:app", "-w", "2", "-b", "127.0.0.1:{port}", "--python", "/usr/bin/python3", "--python-path", folder] };
-  const base: Contestant = { name: "gunicorn sync, 2 workers, Flask", command: ["gunicorn", "-w", "2", "-b", "127.0.0.1:{port}", "--chdir", folder, "flask_app:app"] };
-  return [{ group: "python", name: `against ${base.name}`, subject: ours, base, by: "throughput", atLeast: 1, load: { connections: 16 }, needs: ["wrk", "gunicorn"] }];
+  const ours = (bind: string) => [...script(runtime), "mod.ts", "wsgi", "flask_app:app", "--python-processes", "2", "-b", bind, "--python", "/usr/bin/python3", "--python-path", folder];
+  const theirs = (bind: string) => ["gunicorn", "-w", "2", "-b", bind, "--chdir", folder, "flask_app:app"];
+  const pair = (where: string, of: (command: (bind: string) => readonly string[]) => readonly string[], ...needs: string[]): Comparison => ({
+    group: "python", name: `against gunicorn sync, 2 workers, Flask${where}`, subject: { name: `tsgi wsgi${where}`, command: of(ours) }, base: { name: `gunicorn sync${where}`, command: of(theirs) },
+    by: "throughput", atLeast: 1, p99AtMost: 1, load: { connections: 16 }, needs: ["wrk", "gunicorn", ...needs],
+  });
+  return [pair("", (command) => command("127.0.0.1:{port}")), pair(", both behind nginx", behindNginx, "nginx")];
 }
+
+/** As it is deployed: nginx keeps the clients' connections, and has one to a unix socket for each request. */
+function behindNginx(command: (bind: string) => readonly string[]): readonly string[] {
+  const socket = `${process.env[FILE_VARIABLE]}.{port}.sock`;
+  return ["sh", "-c", FRONT, socket, ...command(`unix:${socket}`)];
+}
+
+const FRONT = `cat > "$0.nginx" <<END
+daemon off; worker_processes 1; user root; pid $0.pid;
+events {}
+http { access_log off; server { listen 127.0.0.1:{port}; location / { proxy_pass http://unix:$0; proxy_set_header Host \\$http_host; proxy_set_header X-Forwarded-For \\$proxy_add_x_forwarded_for; } } }
+END
+trap 'kill $front $server; wait' TERM
+"$@" & server=$!
+until [ -S "$0" ]; do kill -0 $server || exit 1; sleep 0.05; done
+nginx -e stderr -c "$0.nginx" & front=$!
+wait`;
 
 const NGINX = `cat > "$TSGI_BENCH_FILE.nginx" <<END
 daemon off; worker_processes 2; pid $TSGI_BENCH_FILE.pid;

@@ -14,6 +14,8 @@ export interface Outcome {
   readonly base: readonly Sample[];
   /** How often the subject is as good as the base, pair by pair, sorted. */
   readonly ratios: readonly number[];
+  /** The subject's p99 as a part of the base's, likewise. */
+  readonly p99s: readonly number[];
 }
 
 export interface MeasureOptions {
@@ -37,7 +39,8 @@ export async function measure(comparison: Comparison, { pairs, seconds }: Measur
   }
   const [subject, base] = samples;
   const better = (i: number) => (comparison.by === "cpu" ? base[i]!.micros / subject[i]!.micros : subject[i]!.perSecond / base[i]!.perSecond);
-  return { comparison, subject, base, ratios: subject.map((_, i) => better(i)).sort((a, b) => a - b) };
+  const sorted = (of: (i: number) => number) => subject.map((_, i) => of(i)).sort((a, b) => a - b);
+  return { comparison, subject, base, ratios: sorted(better), p99s: sorted((i) => subject[i]!.p99 / base[i]!.p99) };
 }
 
 export function median(values: readonly number[]): number {

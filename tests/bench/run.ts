@@ -63,15 +63,19 @@ async function runPairs(runtime: RuntimeName): Promise<void> {
   }
 }
 
-function row({ comparison, subject, base, ratios }: Outcome): string {
+function row({ comparison, subject, base, ratios, p99s }: Outcome): string {
   const of = (samples: Outcome["base"], key: "micros" | "perSecond" | "p50" | "p99", digits: number) => median(samples.map((s) => s[key])).toFixed(digits);
   const ratio = median(ratios);
-  const goal = comparison.atLeast === null ? "" : `${comparison.atLeast} ${ratio >= comparison.atLeast ? "reached" : "missed"}`;
+  const { atLeast, p99AtMost } = comparison;
+  const goals = [
+    ...(atLeast === null ? [] : [`${atLeast} ${ratio >= atLeast ? "reached" : "missed"}`]),
+    ...(p99AtMost === undefined ? [] : [`p99 ${median(p99s).toFixed(2)} of ${p99AtMost} ${median(p99s) <= p99AtMost ? "reached" : "missed"}`]),
+  ];
   const cells = [
     comparison.name,
     ratio.toFixed(3),
     `${ratios[0]!.toFixed(2)}-${ratios.at(-1)!.toFixed(2)}`,
-    goal,
+    goals.join(", "),
     `${of(subject, "micros", 2)}, ${of(base, "micros", 2)}`,
     `${of(subject, "perSecond", 0)}, ${of(base, "perSecond", 0)}`,
     `${of(subject, "p50", 2)}, ${of(subject, "p99", 2)}`,
