@@ -36,7 +36,8 @@ export interface RequestHooksOptions {
 /** Null if there is neither hook. */
 export function requestHooks({ preRequest, postRequest }: Hooks, { worker, log, system }: RequestHooksOptions): RequestHooks | null {
   if (preRequest === undefined && postRequest === undefined) return null;
-  const pending = new Set<Promise<void>>();
+  let pending = 0;
+  let noneLeft = () => {};
   const before = (request: Request): PromiseLike<void> | null => {
     if (postRequest !== undefined) keepReadable(request);
     const waiting = preRequest?.(worker, request);
@@ -45,17 +46,17 @@ export function requestHooks({ preRequest, postRequest }: Hooks, { worker, log, 
   const after = (request: Request, call: () => unknown): void => {
     const outcome = attempt(call, 0, system.wait);
     if (!(outcome instanceof Promise)) return logHookFailure(log, "postRequest", outcome, 0, identityFields(request));
-    const over = outcome.then((ended) => {
+    pending++;
+    void outcome.then((ended) => {
       logHookFailure(log, "postRequest", ended, 0, identityFields(request));
-      pending.delete(over);
+      if (--pending === 0) noneLeft();
     });
-    pending.add(over);
   };
   return {
     app: (app) => hookedApp(app, before, postRequest && ((exchange) => after(exchange.request, () => postRequest(worker, exchange.request, exchange.environ, responseOf(exchange))))),
     fetch: (fetch) => hookedFetch(fetch, before, postRequest && ((request, response) => after(request, () => postRequest(worker, request, null, response)))),
     settled: async (limit) => {
-      if (pending.size > 0) await Promise.race([Promise.all(pending), system.wait(limit)]);
+      if (pending > 0) await Promise.race([new Promise<void>((resolve) => noneLeft = resolve), system.wait(limit)]);
     },
   };
 }
