@@ -2,6 +2,7 @@
 import type { FFIType as BunType } from "bun:ffi";
 import { readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
+import { checkHeaders } from "../core/arbiter/fetch_answer.ts";
 import type { Tls } from "../core/arbiter/tls.ts";
 import { PUBLIC_HEADERS } from "../core/gateway/request_headers.ts";
 import { followed, followUpgrades, isUpgraded } from "./bun_web_sockets.ts";
@@ -23,9 +24,7 @@ export const runtime: Runtime = {
   hasSlowZone: true, // 6 ms, in each process.
   requestHeaders: PUBLIC_HEADERS,
   responseHeader: (response, name) => response.headers.get(name),
-  // Its Response and Headers refuse NUL, CR and LF, so that no answer can be split. To look for the other control characters, which Bun sends as they are
-  // and survives, would cost the smallest answer 2 %.
-  checkHeaders: () => {},
+  checkHeaders: (response) => checkHeaders(response.headers),
   isWhole: () => undefined, // `response.body` is a stream whatever it was made of.
   endsThreads: true,
   isThread: !Bun.isMainThread,

@@ -131,16 +131,7 @@ export default { fetch: (request) => {
 } };
 `;
 
-const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
-/** Bun's own Response refuses these, and nobody looks for the others: it survives them. */
-const SPLITTING = /[\x00\r\n]/;
-
-for (
-  const [kind, code, places, forbidden] of [
-    ["TSGI", SWEEP, ["name", "value", "status"], CONTROL],
-    ["Fetch", FETCH_SWEEP, ["name", "value", "type", "status"], runtime === "bun" ? SPLITTING : CONTROL],
-  ] as const
-) {
+for (const [kind, code, places] of [["TSGI", SWEEP, ["name", "value", "status"]], ["Fetch", FETCH_SWEEP, ["name", "value", "type", "status"]]] as const) {
   test(`256 byte values in a ${kind} application's header names, values and status kill no worker`, async () => {
     await withFolder({ "app.ts": code }, async (folder) => {
       await serving(join(folder, "app.ts"), async (port, server) => {
@@ -151,7 +142,7 @@ for (
             assert.match(answer, /^HTTP\/1\.1 (?:200|500) /, `${place} ${byte} on ${runtime}: ${JSON.stringify(answer)}`);
             if (/^HTTP\/1\.1 200/.test(answer)) {
               const head = answer.slice(0, answer.indexOf("\r\n\r\n"));
-              assert.doesNotMatch(head.replaceAll("\r\n", ""), forbidden, `${place} ${byte} reached the wire`);
+              assert.doesNotMatch(head.replaceAll("\r\n", ""), /[\x00-\x08\x0a-\x1f\x7f]/, `${place} ${byte} reached the wire`);
             }
           }
         }
