@@ -21,7 +21,7 @@ export interface Comparison {
   readonly atLeast: number | null;
   /** Of the base's p99, pair by pair, what the subject's may be; only shown where it is not said. */
   readonly p99AtMost?: number;
-  readonly load: Pick<LoadOptions, "path" | "connections" | "headers" | "upload">;
+  readonly load: Pick<LoadOptions, "path" | "connections" | "headers" | "upload" | "rate">;
   /** Programs without which it is skipped. */
   readonly needs: readonly string[];
 }
@@ -80,12 +80,14 @@ function all(runtime: RuntimeName): Comparison[] {
   ];
 }
 
-/** Two workers each, as an operator would start them. */
+/** Two workers each, as an operator would start them; and the floor: two native servers that share the port, with nobody who watches them. */
 function servers(runtime: RuntimeName): Comparison[] {
   const ours = tsgi(runtime, "tests/bench/apps/tsgi.ts:hello", ["-w", "2"]);
   const isBun = runtime === "bun";
   const against = (base: Contestant, atLeast: number | null, ...needs: string[]) => ({ ...compare("servers", `against ${base.name}`, ours, base, atLeast), by: "throughput" as const, needs: ["wrk", ...needs] });
-  return [
+  const floor = two(bare(runtime, "hello"));
+  const ofFloor = (one: Comparison): Comparison => ({ ...one, name: `${floor.name}, ${one.name}`, subject: floor, atLeast: null });
+  const pairs = [
     against(gunicorn("sync, 2 workers", "wsgi:application", "-w", "2", "-k", "sync"), isBun ? 15 : 10, "gunicorn"),
     against(gunicorn("gthread, 2 workers of 4", "wsgi:application", "-w", "2", "-k", "gthread", "--threads", "4"), null, "gunicorn"),
     against({ name: "deno serve --parallel", command: [run("deno"), "serve", "-A", "--parallel", "--port", "{port}", "--host", "127.0.0.1", "tests/bench/apps/fetch.ts"], env: { DENO_JOBS: "2" } }, 1, "deno"),
@@ -95,21 +97,32 @@ function servers(runtime: RuntimeName): Comparison[] {
     against({ name: "uwsgi, 2 workers", command: ["uwsgi", "--http", "127.0.0.1:{port}", "--http-keepalive", "--master", "-p", "2", "--disable-logging", "--wsgi-file", "tests/bench/apps/wsgi.py"] }, null, "uwsgi"),
     against({ name: "nginx, return 200", command: ["sh", "-c", NGINX] }, null, "nginx"),
   ];
+  return pairs.flatMap((one) => (one.atLeast === null ? [one] : [one, ofFloor(one)]));
+}
+
+function two({ name, command }: Contestant): Contestant {
+  return { name: `two of ${name}`, command: ["sh", "-c", `"$@" reuse-port & one=$!; "$@" reuse-port & other=$!; trap 'kill $one $other; wait' TERM; wait`, "sh", ...command] };
 }
 
 /**
  * The same Flask application in as many Python processes. wrk's clock begins when it is connected: gunicorn closes each connection, so for who
- * connects himself the next connect is in no figure. Behind nginx, which connects for both, all of the wait is the client's.
+ * connects himself the next connect is in no figure. Behind nginx, which connects for both, all of the wait is the client's; and at a rate,
+ * where hey measures from before the connect, the two have the same to do.
  */
 function python(runtime: RuntimeName): Comparison[] {
   const folder = `${root}tests/bench/apps`;
   const ours = (bind: string) => [...script(runtime), "mod.ts", "wsgi", "flask_app:app", "--python-processes", "2", "-b", bind, "--python", "/usr/bin/python3", "--python-path", folder];
   const theirs = (bind: string) => ["gunicorn", "-w", "2", "-b", bind, "--chdir", folder, "flask_app:app"];
-  const pair = (where: string, of: (command: (bind: string) => readonly string[]) => readonly string[], ...needs: string[]): Comparison => ({
-    group: "python", name: `against gunicorn sync, 2 workers, Flask${where}`, subject: { name: `tsgi wsgi${where}`, command: of(ours) }, base: { name: `gunicorn sync${where}`, command: of(theirs) },
-    by: "throughput", atLeast: 1, p99AtMost: 1, load: { connections: 16 }, needs: ["wrk", "gunicorn", ...needs],
-  });
-  return [pair("", (command) => command("127.0.0.1:{port}")), pair(", both behind nginx", behindNginx, "nginx")];
+  const direct = { where: "", of: (command: (bind: string) => readonly string[]) => command("127.0.0.1:{port}"), needs: ["gunicorn"] };
+  const fronted = { where: ", both behind nginx", of: behindNginx, needs: ["gunicorn", "nginx"] };
+  const pair = ({ where, of, needs }: typeof direct, rate?: number): Comparison => {
+    const name = `against gunicorn sync, 2 workers, Flask${where}${rate === undefined ? "" : `, ${rate} requests a second`}`;
+    return {
+      group: "python", name, subject: { name: `tsgi wsgi${where}`, command: of(ours) }, base: { name: `gunicorn sync${where}`, command: of(theirs) },
+      by: "throughput", atLeast: rate === undefined ? 1 : null, p99AtMost: 1, load: { connections: 16, ...(rate === undefined ? {} : { rate }) }, needs: [rate === undefined ? "wrk" : "hey", ...needs],
+    };
+  };
+  return [pair(direct), pair(direct, 1600), pair(direct, 4000), pair(fronted), pair(fronted, 1600), pair(fronted, 4000)];
 }
 
 /** As it is deployed: nginx keeps the clients' connections, and has one to a unix socket for each request. */

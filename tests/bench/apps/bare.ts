@@ -1,4 +1,4 @@
-/** The bare native server, each job done in its own best way. Arguments: port, and the job. */
+/** The bare native server, each job done in its own best way. Arguments: port, the job, and `reuse-port` to share the port with another. */
 import { openSync, writeSync } from "node:fs";
 import process from "node:process";
 import { CHUNK, FILE_VARIABLE, HELLO, MEBIBYTE, STREAMED, TEN, TEXT } from "./jobs.ts";
@@ -12,7 +12,8 @@ interface Platform {
 }
 
 const isDeno = "Deno" in globalThis;
-const [port = "0", job = "hello"] = process.argv.slice(2);
+const [port = "0", job = "hello", sharing] = process.argv.slice(2);
+const reusePort = sharing === "reuse-port";
 const encoder = new TextEncoder();
 
 const jobs: Readonly<Record<string, Handler>> = {
@@ -111,5 +112,5 @@ function iterated(chunks: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array
 
 const handler = jobs[job];
 if (handler === undefined) throw new Error(`Cannot do ${job}: expected one of ${Object.keys(jobs).join(", ")}`);
-if (isDeno) Deno.serve({ port: Number(port), hostname: "127.0.0.1", onListen() {} }, handler);
-else Bun.serve({ port: Number(port), hostname: "127.0.0.1", fetch: handler, development: false });
+if (isDeno) Deno.serve({ port: Number(port), hostname: "127.0.0.1", reusePort, onListen() {} }, handler);
+else Bun.serve({ port: Number(port), hostname: "127.0.0.1", reusePort, fetch: handler, development: false });
