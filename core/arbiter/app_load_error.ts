@@ -63,6 +63,13 @@ export function stackOf(error: unknown): string | undefined {
   return stacks.length === 0 ? undefined : stacks.join("\nCaused by: ");
 }
 
+/** What is told of it: one line, and the stack if there is one. */
+export function explain(error: unknown): { readonly reason: string; readonly stack?: string } {
+  if (error instanceof AppLoadError) return { reason: error.message, ...(error.detail === undefined ? {} : { stack: error.detail }) };
+  const stack = stackOf(error);
+  return { reason: thrownText(error), ...(stack === undefined ? {} : { stack }) };
+}
+
 interface Known {
   readonly why: string;
   readonly detail?: string | undefined;
@@ -192,7 +199,7 @@ function pathOf(file: string): string {
 }
 
 /** tsgi's files that stand in the stack of every application. */
-const OWN_FRAME = new RegExp(`${pathOf(new URL(".", import.meta.url).href).replace(/[^\w]/g, "\\$&")}(?:application|app_load_error)\\.[jt]s`);
+const OWN_FRAME = new RegExp(`${pathOf(new URL(".", import.meta.url).href).replace(/[^\w]/g, "\\$&")}(?:application|begin_application|app_load_error)\\.[jt]s`);
 const RUNTIME_FRAME = /^\s+at (?:(?:.*[( ])?(?:ext:|node:|bun:|internal:)|<parse> |.*(?:native(?::\d+)*|<anonymous>|unknown)\)?$)/;
 
 function applicationFrames(stack: string): string {

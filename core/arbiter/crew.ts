@@ -15,13 +15,14 @@
  */
 import { CrewMetrics } from "../metrics/crew_metrics.ts";
 import { settleMeter } from "../metrics/meter.ts";
+import { explain } from "./app_load_error.ts";
 import type { FromWorker, Tally, ToWorker } from "./message.ts";
 import { Gauges } from "./gauges.ts";
 import type { CrewSystem, Millis, Signal, Thread, WorkerSystem } from "./process.ts";
 import { openLogs } from "./logs.ts";
 import { Pulse } from "./pulse.ts";
 import { inFlightText, noteUnheard } from "./register.ts";
-import { explain, type Running, type Start, wornAt } from "./serve.ts";
+import { type Running, type Start, wornAt } from "./serve.ts";
 import { Tail } from "./tail.ts";
 import { LAST_ANSWERS, type Wear, type WorkerEffect, type WorkerEvent } from "./worker.ts";
 import { WorkerLoop } from "./worker_loop.ts";

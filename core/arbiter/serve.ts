@@ -6,8 +6,9 @@ import { counted } from "../metrics/log_counts.ts";
 import { measure } from "../metrics/worker_metrics.ts";
 import type { Tracing } from "../otlp/tracing.ts";
 import type { Settings } from "../settings/table.ts";
-import { stackOf, thrownText } from "./app_load_error.ts";
-import { type Application, AppLoadError, loadApplication } from "./application.ts";
+import { AppLoadError, explain } from "./app_load_error.ts";
+import type { Application } from "./application.ts";
+import { beginApplication } from "./begin_application.ts";
 import { plainAnswer } from "./fetch_answer.ts";
 import { createHandler, type Handler, type Handling } from "./handler.ts";
 import { type Gate, openGate } from "./gate.ts";
@@ -29,7 +30,7 @@ import type { Door, Traffic } from "./traffic.ts";
 import { Tail } from "./tail.ts";
 import { tallied } from "./tally.ts";
 import { Turnstile } from "./turnstile.ts";
-import { type OpenSocket, upgradable, WebSockets } from "./web_sockets.ts";
+import { type OpenSocket, WebSockets } from "./web_sockets.ts";
 import { wrapped } from "./wrapped.ts";
 import type { WorkerHooks } from "./worker_hooks.ts";
 import { builtInClass, threadCount, type WorkerClass } from "./worker_class.ts";
@@ -278,14 +279,14 @@ function run(system: WorkerSystem, start: Start, workerClass: WorkerClass, probl
   }
 
   async function beginPlain(): Promise<Application> {
-    return settings.reload ? await beginInDevelopment() : await begin(system, settings, log);
+    return settings.reload ? await beginInDevelopment() : await beginApplication(system, settings, log);
   }
 
   /** With --reload, a page about what is broken may take the application's place, at once or later. */
   async function beginInDevelopment(): Promise<Application> {
     const { errorApplication, orErrorPage } = await import("./error_page.ts");
     if (start.breakage !== undefined) return errorApplication(start.breakage);
-    return orErrorPage(await begin(system, settings, log), () => breakage);
+    return orErrorPage(await beginApplication(system, settings, log), () => breakage);
   }
 
   async function tryAdoption(): Promise<void> {
@@ -428,41 +429,6 @@ function ofRequests({ requests }: WorkerHooks): WorkerHooks {
   return { postFork: nothing, postWorkerInit: nothing, signalled: () => null, workerExit: nothing, requests };
 }
 
-/** Loads the application and awaits its startup. */
-async function begin(system: WorkerSystem, settings: Settings, log: Log): Promise<Application> {
-  const loaded = settings.interface === "wsgi"
-    ? await (await import("./wsgi.ts")).loadWsgi(system, settings, log)
-    : upgradable(await loadApplication(settings.app!, { ...system.loader, interface: settings.interface }), system);
-  const application = await bounded(settings.lint ? await linted(loaded, log) : loaded, { system, settings, log });
-  try {
-    await application.startup?.();
-  } catch (error) {
-    const { reason, stack } = explain(error);
-    throw new AppLoadError(`Cannot start ${settings.app}: startup() failed: ${reason}`, 3, stack);
-  }
-  return application;
-}
-
-async function bounded(application: Application, { system, settings, log }: { readonly system: WorkerSystem; readonly settings: Settings; readonly log: Log }): Promise<Application> {
-  if (settings.requestTimeout === 0) return application;
-  const { withRequestTimeout } = await import("./request_timeout.ts");
-  return withRequestTimeout(application, { limit: settings.requestTimeout * 1000, log, isWhole: (response) => system.isWhole(response) });
-}
-
-/** The validator is loaded only where it is wanted. */
-async function linted(application: Application, log: Log): Promise<Application> {
-  if (application.kind !== "tsgi") return application;
-  const { lint } = await import("../gateway/lint.ts");
-  const onWarning = (code: string, message: string) => log("warning", "lint", { code, text: message });
-  return { ...application, app: lint(application.app, { onWarning }) };
-}
-
 function refuse(): Response {
   return plainAnswer(500, "Internal Server Error");
-}
-
-export function explain(error: unknown): { readonly reason: string; readonly stack?: string } {
-  if (error instanceof AppLoadError) return { reason: error.message, ...(error.detail === undefined ? {} : { stack: error.detail }) };
-  const stack = stackOf(error);
-  return { reason: thrownText(error), ...(stack === undefined ? {} : { stack }) };
 }

@@ -167,7 +167,9 @@ export function tsgi(runtime: RuntimeName, app: string, flags: readonly string[]
 }
 
 export function bare(runtime: RuntimeName, job: string): Contestant {
-  return { name: NATIVE[runtime], command: [...script(runtime), `tests/bench/apps/${runtime === "node" ? "bare_node" : "bare"}.ts`, "{port}", job] };
+  // Deno's reusePort is unstable.
+  const flags = runtime === "deno" ? ["--unstable-net"] : [];
+  return { name: NATIVE[runtime], command: [...script(runtime), ...flags, `tests/bench/apps/${runtime === "node" ? "bare_node" : "bare"}.ts`, "{port}", job] };
 }
 
 function hono(runtime: RuntimeName): Contestant {

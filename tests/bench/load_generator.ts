@@ -49,8 +49,8 @@ function parseWrk(out: string): Load {
   return {
     requests: Number(find(/(\d+) requests in/)),
     perSecond: Number(find(/Requests\/sec:\s+([\d.]+)/)),
-    p50: millis(find(/50%\s+(\S+)/)),
-    p99: millis(find(/99%\s+(\S+)/)),
+    p50: millis(find(/^ +50% +(\S+)/m)),
+    p99: millis(find(/^ +99% +(\S+)/m)),
     errors: errors.reduce((sum, n) => sum + Number(n), 0) + Number(find(/Non-2xx or 3xx responses: (\d+)/)),
   };
 }

@@ -23,24 +23,37 @@ export interface MeasureOptions {
   readonly seconds: number;
 }
 
+/** What a process needs before its code is compiled, in seconds. */
+const WARM_UP = 2;
+/** Pairs until both are started anew: how well the same program runs depends on where its memory lies, and on when what was compiled. */
+const PAIRS_OF_ONE_START = 2;
+
 export async function measure(comparison: Comparison, { pairs, seconds }: MeasureOptions): Promise<Outcome> {
-  const core = comparison.by === "cpu" ? 0 : null;
-  const running: Running[] = [];
   const samples: [Sample[], Sample[]] = [[], []];
-  try {
-    for (const one of [comparison.subject, comparison.base]) running.push(await Running.start(one, core));
-    for (const one of running) await sample(one, comparison, 1);
-    for (let pair = 0; pair < pairs; pair++) {
-      // Who goes first alternates, so that a drift of the machine favours nobody.
-      for (const i of pair % 2 === 0 ? [0, 1] as const : [1, 0] as const) samples[i].push(await sample(running[i]!, comparison, seconds));
-    }
-  } finally {
-    for (const one of running) await one.stop();
+  for (let pair = 0; pair < pairs; pair += PAIRS_OF_ONE_START) {
+    await started(comparison, async (running) => {
+      for (const one of running) await sample(one, comparison, WARM_UP);
+      for (let turn = pair; turn < Math.min(pair + PAIRS_OF_ONE_START, pairs); turn++) {
+        // Who goes first alternates, so that a drift of the machine favours nobody.
+        for (const i of turn % 2 === 0 ? [0, 1] as const : [1, 0] as const) samples[i].push(await sample(running[i]!, comparison, seconds));
+      }
+    });
   }
   const [subject, base] = samples;
   const better = (i: number) => (comparison.by === "cpu" ? base[i]!.micros / subject[i]!.micros : subject[i]!.perSecond / base[i]!.perSecond);
   const sorted = (of: (i: number) => number) => subject.map((_, i) => of(i)).sort((a, b) => a - b);
   return { comparison, subject, base, ratios: sorted(better), p99s: sorted((i) => subject[i]!.p99 / base[i]!.p99) };
+}
+
+/** Runs `work` with both servers, which end with it. */
+async function started({ subject, base, by }: Comparison, work: (running: readonly Running[]) => Promise<void>): Promise<void> {
+  const running: Running[] = [];
+  try {
+    for (const one of [subject, base]) running.push(await Running.start(one, by === "cpu" ? 0 : null));
+    await work(running);
+  } finally {
+    for (const one of running) await one.stop();
+  }
 }
 
 export function median(values: readonly number[]): number {
