@@ -14,7 +14,7 @@ export interface LoadOptions {
   readonly headers?: readonly string[];
   /** Bytes of a POST body; 0 for GET. */
   readonly upload?: number;
-  /** Requests a second, for latencies at a load that is the same for all; as many as can be had, unless given. */
+  /** Requests a second, of GET alone, for latencies at a load that is the same for all; as many as can be had, unless given. */
   readonly rate?: number;
 }
 
@@ -30,11 +30,12 @@ export interface Load {
 
 export async function load(options: LoadOptions): Promise<Load> {
   const { port, path = "/", core, seconds, connections = 64, headers = [], upload = 0, rate } = options;
+  if (rate !== undefined && upload > 0) throw new Error("Cannot upload at a rate: leave one of them out");
   const folder = upload > 0 ? mkdtempSync(join(tmpdir(), "tsgi-bench-")) : null;
   if (folder) writeFileSync(join(folder, "upload.lua"), `wrk.method = "POST"\nwrk.body = string.rep("x", ${upload})\n`);
-  const wrk = ["wrk", "-t1", `-c${connections}`, `-d${seconds}`, "--timeout", "10", "--latency", ...headers.flatMap((h) => ["-H", h]), ...(folder ? ["-s", join(folder, "upload.lua")] : [])];
+  const wrk = ["wrk", "-t1", `-c${connections}`, `-d${seconds}`, "--timeout", "10", "--latency", ...(folder ? ["-s", join(folder, "upload.lua")] : [])];
   const hey = ["hey", "-z", `${seconds}s`, "-c", String(connections), "-q", String(Math.round((rate ?? 0) / connections))];
-  const words = [...(core === null ? [] : ["taskset", "-c", String(core)]), ...(rate === undefined ? wrk : hey), `http://127.0.0.1:${port}${path}`];
+  const words = [...(core === null ? [] : ["taskset", "-c", String(core)]), ...(rate === undefined ? wrk : hey), ...headers.flatMap((h) => ["-H", h]), `http://127.0.0.1:${port}${path}`];
   const child = spawn(words[0]!, words.slice(1), { stdio: ["ignore", "pipe", "inherit"] });
   let out = "";
   child.stdout!.setEncoding("utf8").on("data", (text: string) => (out += text));
@@ -64,7 +65,7 @@ function parseHey(out: string): Load {
     perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(out)?.[1] ?? NaN),
     p50: seconds(50) * 1000,
     p99: seconds(99) * 1000,
-    errors: requests - counts(/\[200\]\s+(\d+) responses/g) + counts(/\[(\d+)\]\s+(?:Get|Post) /g),
+    errors: requests - counts(/\[200\]\s+(\d+) responses/g) + counts(/\[(\d+)\]\s+Get /g),
   };
 }
 
